@@ -1,0 +1,105 @@
+# uturnd: GNU make. Everything is built below build/$(VARIANT).
+#   make               uturnd, uturnctl, utrace
+#   make VARIANT=san   the same under address and undefined-behaviour sanitizers
+#   make VARIANT=clang the same with clang
+#   make check         every test (root; installs what it needs)
+#   make demo          the main job, in a lab of namespaces (root; likewise)
+
+VARIANT ?= default
+B	:= build/$(VARIANT)
+PREFIX	?= /usr
+DESTDIR	?=
+
+ifeq ($(VARIANT),clang)
+CC	:= clang
+else ifeq ($(VARIANT),san)
+CC	:= clang
+else ifeq ($(origin CC),default)
+CC	:= gcc
+endif
+
+LIBS_PRIV	:= libnetfilter_queue libmnl
+LIBS_COMMON	:= libseccomp libcap-ng libbsd-overlay libsodium
+LIBS_CTL	:= jansson
+
+WARN	:= -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes \
+	-Wmissing-declarations -Wshadow -Wpointer-arith -Wcast-qual \
+	-Wsign-compare -Wformat=2 -Wvla -Wundef -Wwrite-strings
+WERROR	?= -Werror
+HARDEN	:= -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+	-fstack-clash-protection -fcf-protection -fPIE
+HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+OPT	:= -O2 -g
+ifeq ($(VARIANT),san)
+HARDEN	:= -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -fPIE
+HARDEN_LD := -pie -fsanitize=address,undefined
+OPT	:= -O1 -g
+endif
+
+CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE
+CFLAGS	+= -std=c11 $(OPT) $(WARN) $(WERROR) $(HARDEN)
+LDFLAGS	+= $(HARDEN_LD)
+
+PC_CFLAGS := $(shell pkg-config --cflags $(LIBS_COMMON) $(LIBS_PRIV) \
+	$(LIBS_CTL) 2>/dev/null)
+CPPFLAGS += $(PC_CFLAGS)
+LDLIBS_COMMON := $(shell pkg-config --libs $(LIBS_COMMON) 2>/dev/null)
+LDLIBS_PRIV := $(shell pkg-config --libs $(LIBS_PRIV) 2>/dev/null)
+LDLIBS_CTL := $(shell pkg-config --libs $(LIBS_CTL) 2>/dev/null)
+
+# One archive for each process: engine/ can't link priv/, nor priv/ engine/.
+PROCS	:= common priv engine uturnd uturnctl
+srcs	= $(filter-out %main.c,$(wildcard $(1)/*.c))
+objs	= $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
+YACC_C	:= $(patsubst %.y,$(B)/%.c,$(wildcard uturnd/*.y))
+
+all: $(B)/uturnd/uturnd $(B)/uturnctl/uturnctl
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/uturnd/%.c: uturnd/%.y
+	@mkdir -p $(@D)
+	bison -Wall -Werror -o $@ $<
+
+$(B)/uturnd/%.o: $(B)/uturnd/%.c
+	$(CC) $(CPPFLAGS) -Iuturnd $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define archive
+$(B)/lib$(1).a: $$(call objs,$(1)) $$(if $$(filter uturnd,$(1)),$(YACC_C:.c=.o))
+	@mkdir -p $$(@D)
+	rm -f $$@ && ar crs $$@ $$^
+endef
+$(foreach p,$(PROCS),$(eval $(call archive,$(p))))
+
+$(B)/uturnd/uturnd: $(B)/uturnd/main.o $(B)/libuturnd.a $(B)/libpriv.a \
+    $(B)/libengine.a $(B)/libcommon.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_PRIV) $(LDLIBS_COMMON)
+
+$(B)/uturnctl/uturnctl: $(B)/uturnctl/main.o $(B)/libuturnctl.a $(B)/libcommon.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_CTL) $(LDLIBS_COMMON)
+
+# A unit test links the archive of its own process and common, nothing else.
+UNIT	:= $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
+unit-libs = $(B)/lib$(word 3,$(subst /, ,$(1))).a
+define unit
+$(B)/$(1): $(B)/$(1).o $$(sort $$(call unit-libs,$(1)) $(B)/libcommon.a)
+	$$(CC) $$(LDFLAGS) -o $$@ $(B)/$(1).o \
+	    $$(call unit-libs,$(1)) $(B)/libcommon.a -lcmocka \
+	    $$(if $$(findstring /priv/,$$@),$$(LDLIBS_PRIV)) \
+	    $$(if $$(findstring /uturnctl/,$$@),$$(LDLIBS_CTL)) $$(LDLIBS_COMMON)
+endef
+$(foreach t,$(wildcard tests/unit/*/test_*.c),$(eval $(call unit,$(t:.c=))))
+
+unit: $(UNIT)
+	@for t in $^; do $$t || exit 1; done
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+clean:
+	rm -rf build
+
+.PHONY: all unit clean
+.SECONDARY:
