@@ -45,7 +45,11 @@ struct log_sink {
 void log_init(const char *procname, int verbose);
 /* log_to_syslog: from now on syslog(3), facility daemon, LOG_NDELAY. */
 void log_to_syslog(const char *ident);
-/* log_to_sink: from now on to *sink (copied), e.g. messages to the parent. */
+/*
+ * log_to_sink: from now on to *sink (copied), e.g. messages to the parent.
+ * Such a line does not bear the process's name: the receiver, who knows whose
+ * pipe it came from, puts it there (log_relay).
+ */
 void log_to_sink(const struct log_sink *sink);
 void log_setverbose(int verbose);
 int log_getverbose(void);
@@ -64,7 +68,9 @@ void log_relay(const char *procname, int pri, const char *line);
 
 /*
  * fatal, fatalx: this process can't go on.  Logs "fatal: ..." (fatal with
- * strerror(errno)) at LOG_ERR, and exits with code (enum exit_code).
+ * strerror(errno)) at LOG_ERR, and exits with code (enum exit_code) by
+ * _exit(2): exit handlers do not run and stdio buffers are not written.
+ * A sink that queues lines must therefore try to send at LOG_ERR at once.
  */
 void fatal(int code, const char *fmt, ...)
     __attribute__((noreturn, format(printf, 2, 3)));

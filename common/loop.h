@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* No deadline: wait until a descriptor or a signal is ready. */
