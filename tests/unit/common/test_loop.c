@@ -3,6 +3,7 @@
  * ISC licence, see LICENSE.
  */
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -177,15 +178,28 @@ static void
 faults_are_told(void **state)
 {
 	static const int bad[] = { 4711 };
-	struct pollfd pfd = { .fd = -1, .events = POLLIN };
+	struct pollfd pfd[8];
+	struct rlimit old, few;
 	sigset_t mask;
+	size_t i;
+	int n, error;
 
 	assert_int_equal(loop_signals_init(bad, 1, on_signal, &mask), -1);
 	assert_int_equal(errno, EINVAL);
 	/* More descriptors than RLIMIT_NOFILE lets ppoll take. */
-	assert_int_equal(
-	    loop_wait(&pfd, (nfds_t)INT32_MAX, loop_now(), *state), -1);
-	assert_int_equal(errno, EINVAL);
+	for (i = 0; i < 8; i++) {
+		pfd[i].fd = -1;
+		pfd[i].events = POLLIN;
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = 4;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	n = loop_wait(pfd, 8, loop_now(), *state);
+	error = errno;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(n, -1);
+	assert_int_equal(error, EINVAL);
 }
 
 static void
