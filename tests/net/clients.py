@@ -1,0 +1,126 @@
+#
+# Copyright (c) 2026 The uturnd authors
+# ISC licence, see LICENSE.
+#
+"""Stock clients: how they are called, and their output as hops."""
+
+import dataclasses
+import ipaddress
+import json
+import re
+
+# A TCP probe goes to a port where nothing listens.
+TCP_PORT = 80
+METHODS = {"udp": [], "icmp": ["-I"], "tcp": ["-T", "-p", str(TCP_PORT)]}
+MTR = {"udp": ["-u"], "icmp": [], "tcp": ["-T", "-P", str(TCP_PORT)]}
+SINGLE = ["-q1"]
+PARALLEL = []		# traceroute's default: three a hop, sixteen at once
+
+HOP_LINE = re.compile(r"^\s*(\d+)\s+(.*\S)\s*$")
+
+
+@dataclasses.dataclass
+class Hop:
+    """One line of a trace."""
+
+    ttl: int
+    addrs: list = dataclasses.field(default_factory=list)
+    lost: int = 0
+    times: list = dataclasses.field(default_factory=list)
+    objects: list = dataclasses.field(default_factory=list)
+    flags: list = dataclasses.field(default_factory=list)
+
+    def __str__(self):
+        """The address; "*" if lost; anything mixed can't equal either."""
+        names = self.addrs + (["*"] if self.lost else [])
+        return "|".join(names + self.flags)
+
+
+def _is_address(text):
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def parse(text):
+    """Hops of traceroute, inetutils-traceroute or scamper (text output)."""
+    hops = []
+    for line in text.splitlines():
+        m = HOP_LINE.match(line)
+        if not m:
+            continue
+        hop = Hop(int(m.group(1)))
+        for word in m.group(2).replace("ms", " ").split():
+            if word == "*":
+                hop.lost += 1
+            elif word[0] == "<":
+                hop.objects.append(word)
+            elif word[0] == "!":
+                hop.flags.append(word)
+            elif _is_address(word):
+                if word not in hop.addrs:
+                    hop.addrs.append(word)
+            elif re.fullmatch(r"\d+\.\d+", word):
+                hop.times.append(float(word))
+            else:
+                hop.flags.append(word)
+        hops.append(hop)
+    return hops
+
+
+def parse_mtr(text):
+    """Hops of `mtr --report --json`."""
+    hops = []
+    for hub in json.loads(text)["report"]["hubs"]:
+        hop = Hop(int(hub["count"]))
+        if hub["host"] == "???":
+            hop.lost = 1
+        else:
+            hop.addrs.append(hub["host"])
+            hop.lost = 1 if hub["Loss%"] > 0 else 0
+            hop.times.append(hub["Avg"])
+        hops.append(hop)
+    return hops
+
+
+def names(hops):
+    """Hops as a list of strings, to be compared with Lab.expected."""
+    return [str(h) for h in hops]
+
+
+def _hops(p, parser):
+    """Parse a finished client; what it complained of is no result."""
+    if p.returncode != 0:
+        raise AssertionError(f"{p.args}: {p.stderr.strip()}")
+    return parser(p.stdout)
+
+
+def traceroute(lab, family, method="udp", opts=(), target=None, node="C",
+               timeout=60):
+    """Debian's traceroute."""
+    argv = ["traceroute", f"-{family}", "-n", *METHODS[method], *opts,
+            target or lab.service[family]]
+    return _hops(lab.run(node, argv, timeout), parse)
+
+
+def mtr(lab, family, method="icmp", opts=(), target=None, count=1,
+        timeout=60):
+    argv = ["mtr", f"-{family}", "-n", "--json", "-c", str(count),
+            *MTR[method], *opts, target or lab.service[family]]
+    return _hops(lab.run("C", argv, timeout), parse_mtr)
+
+
+def inetutils(lab, opts=(), target=None, timeout=60):
+    """GNU inetutils; IPv4 only."""
+    argv = ["inetutils-traceroute", "-q1", "-w1", *opts,
+            target or lab.service[4]]
+    return _hops(lab.run("C", argv, timeout), parse)
+
+
+def scamper(lab, family, how="udp-paris", opts="", target=None, timeout=60):
+    target = target or lab.service[family]
+    argv = ["scamper", "-p", "100", "-I",
+            f"trace -P {how} -w 2 -q 1 {opts} {target}"]
+    return _hops(lab.run("C", argv, timeout), parse)
