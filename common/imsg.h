@@ -15,8 +15,8 @@
  * -1 on failure with errno set, and a call that fails changes nothing.
  */
 
-#ifndef UTURND_IMSG_H
-#define UTURND_IMSG_H
+#ifndef COMMON_IMSG_H
+#define COMMON_IMSG_H
 
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -36,6 +36,13 @@
 #define IMSG_MAXFDS 4
 /* How long imsgbuf_flush tries, in seconds. */
 #define IMSG_FLUSH_TIMEOUT 10
+
+/* In a header's length: a descriptor travels with the message. */
+#define IMSG_FD_MARK 0x80000000U
+
+/* In the flags of struct imsgbuf. */
+#define IMSGBUF_FDPASS   0x1
+#define IMSGBUF_NOFDPASS 0x2 /* for good */
 
 struct ibuf_pool;
 
@@ -100,7 +107,8 @@ struct imsgbuf {
  * Prepare ib for the connected stream socket fd and record the calling
  * process's id (so call it after fork).  Allocates the read buffer.  The limit
  * is MAX_IMSGSIZE and descriptors are not passed.  The socket stays the
- * caller's: it is never closed here.  Errors: ENOMEM.
+ * caller's: it is never closed here.  Blocking or not, as the caller likes:
+ * only imsgbuf_read may block on a blocking one.  Errors: ENOMEM.
  */
 int imsgbuf_init(struct imsgbuf *ib, int fd);
 
@@ -149,6 +157,7 @@ int imsgbuf_set_pool(
  *     EMSGSIZE  descriptors were lost (MSG_CTRUNC: none free here, or the peer
  *               sent more than two at once)
  *     EBADMSG   a second descriptor within one header
+ *     ECONNRESET of recvmsg(2) means: the peer closed and left bytes unread.
  * When the stream is dead every descriptor that was not fetched is closed.
  *
  * Of several descriptors in one control message all but the first are closed.
@@ -421,4 +430,4 @@ size_t ibuf_pool_bufsize(const struct ibuf_pool *pool);
 /* Take an empty buffer; ibuf_free returns it.  NULL and ENOBUFS if none. */
 struct ibuf *ibuf_pool_get(struct ibuf_pool *pool);
 
-#endif /* UTURND_IMSG_H */
+#endif /* COMMON_IMSG_H */
