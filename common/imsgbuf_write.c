@@ -37,7 +37,7 @@ imsgbuf_send(struct imsgbuf *ib, size_t *total)
 	struct iovec iov[IMSG_MAXIOV];
 	struct msghdr mh;
 	struct cmsghdr *cmsg;
-	struct ibuf *buf;
+	struct ibuf *buf, *first = TAILQ_FIRST(&ib->txq);
 	size_t n = 0;
 
 	*total = 0;
@@ -51,8 +51,7 @@ imsgbuf_send(struct imsgbuf *ib, size_t *total)
 	}
 	mh.msg_iov = iov;
 	mh.msg_iovlen = n;
-	buf = TAILQ_FIRST(&ib->txq);
-	if (buf->fd != -1) {
+	if (first->fd != -1) {
 		memset(&ctl, 0, sizeof(ctl));
 		mh.msg_control = &ctl;
 		mh.msg_controllen = sizeof(ctl.buf);
@@ -60,7 +59,7 @@ imsgbuf_send(struct imsgbuf *ib, size_t *total)
 		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 		cmsg->cmsg_level = SOL_SOCKET;
 		cmsg->cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(cmsg), &buf->fd, sizeof(buf->fd));
+		memcpy(CMSG_DATA(cmsg), &first->fd, sizeof(first->fd));
 	}
 	return (sendmsg(ib->fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
