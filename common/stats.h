@@ -17,7 +17,7 @@
  * Every probe handed up ends as exactly one of PASSED, DROPPED, INFLECTIONS,
  * RELAYED, ENDED, EXPIRED.
  */
-enum stat {
+enum stat_kind {
 	/* kept by the packet process */
 	STAT_PROBES = 0,  /* handed up to the engine */
 	STAT_INFLECTIONS, /* answered as the inflection point */
@@ -80,7 +80,7 @@ struct stats {
 };
 
 /* Names as in JSON and metrics: snake_case. */
-const char *stat_name(enum stat);
+const char *stat_name(enum stat_kind);
 const char *tally_name(enum tally);
 
 #endif /* COMMON_STATS_H */

@@ -1,0 +1,76 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include "common/stats.h"
+
+static const char *const stat_names[STAT_MAX] = {
+	[STAT_PROBES] = "probes",
+	[STAT_INFLECTIONS] = "inflections",
+	[STAT_TURNED] = "turned",
+	[STAT_RELAYED] = "relayed",
+	[STAT_ENDED] = "ended",
+	[STAT_EXPIRED] = "expired",
+	[STAT_PASSED] = "passed",
+	[STAT_DROPPED] = "dropped",
+	[STAT_LATE] = "late",
+	[STAT_FORGED] = "forged",
+	[STAT_UNMATCHED] = "unmatched",
+	[STAT_DUPLICATE] = "duplicate",
+	[STAT_CAPPED] = "capped",
+	[STAT_UNANSWERED] = "unanswered",
+	[STAT_SEND_FAILED] = "send_failed",
+	[STAT_LIMITED] = "limited",
+	[STAT_GATED] = "gated",
+	[STAT_DENIED] = "denied",
+	[STAT_MALFORMED] = "malformed",
+	[STAT_HIDDEN] = "hidden",
+	[STAT_UNREACHABLE] = "unreachable",
+};
+
+/*
+ * The reasons of hand-up are read below "refused", so they are short; the
+ * others stand alone and must not collide with a counter or a state.
+ */
+static const char *const tally_names[TALLY_MAX] = {
+	[TALLY_SHORT] = "short",
+	[TALLY_HEADER] = "header",
+	[TALLY_FRAGMENT] = "fragment",
+	[TALLY_LENGTH] = "length",
+	[TALLY_DESTINATION] = "destination",
+	[TALLY_TTL] = "ttl",
+	[TALLY_SOURCE] = "source",
+	[TALLY_PROTOCOL] = "protocol",
+	[TALLY_PORT] = "port",
+	[TALLY_CHECKSUM] = "checksum",
+	[TALLY_LOOP] = "loop",
+	[TALLY_NOROOM] = "no_room",
+	[TALLY_PAUSED] = "passed_paused",
+	[TALLY_FULL] = "passed_full",
+	[TALLY_BUSY] = "passed_busy",
+	[TALLY_CAPTURE_BAD] = "capture_bad",
+	[TALLY_QUEUE_ERROR] = "queue_errors",
+	[TALLY_QUEUE_OVERFLOW] = "queue_overflows",
+	[TALLY_QUEUE_DROPPED] = "queue_dropped",
+	[TALLY_QUEUE_SEQ] = "queue_seq",
+	[TALLY_PENDING] = "pending",
+	[TALLY_LOG_DROPPED] = "log_dropped",
+};
+
+const char *
+stat_name(enum stat_kind s)
+{
+	/* The cast also refuses negative values. */
+	if ((unsigned int)s >= STAT_MAX)
+		return ("?");
+	return (stat_names[s]);
+}
+
+const char *
+tally_name(enum tally t)
+{
+	if ((unsigned int)t >= TALLY_MAX)
+		return ("?");
+	return (tally_names[t]);
+}
