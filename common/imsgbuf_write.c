@@ -42,8 +42,8 @@ imsgbuf_send(struct imsgbuf *ib, size_t *total)
 
 	*total = 0;
 	memset(&mh, 0, sizeof(mh));
-	TAILQ_FOREACH (buf, &ib->txq, entry) {
-		if (n == IMSG_MAXIOV || (n > 0 && buf->fd != -1))
+	for (buf = first; buf != NULL; buf = TAILQ_NEXT(buf, entry)) {
+		if (n == IMSG_MAXIOV || (buf != first && buf->fd != -1))
 			break;
 		iov[n].iov_base = buf->buf + buf->rpos;
 		iov[n].iov_len = ibuf_size(buf);
