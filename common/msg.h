@@ -96,7 +96,7 @@ struct msg_id {
 };
 
 struct msg_init {
-	uint32_t uid;
+	uint32_t uid; /* neither may be 0, nor (uint32_t)-1, "unchanged" */
 	uint32_t gid;
 	uint8_t verbose;
 	struct policy_fixed fixed;
@@ -130,7 +130,8 @@ struct msg_match {
 	struct msg_id id;
 	enum msg_match_kind kind;
 	uint8_t from_client; /* the source is the probe's sender */
-	uint8_t icmp_type;   /* MATCH_ERROR only, else 0 */
+	/* MATCH_ERROR only, else 0 */
+	uint8_t icmp_type;
 	uint8_t icmp_code;
 	uint8_t ext_len; /* RFC 4884 length field as received, raw */
 	struct addr router;
@@ -161,7 +162,8 @@ enum msg_result {
 	RESULT_FAILED,
 	RESULT_LAST
 };
-#define MSG_TEXT_MAX 1024 /* lines to uturnctl, log lines; NUL included */
+#define MSG_TEXT_MAX 1024 /* texts to uturnctl, NUL included */
+#define MSG_NAME_MAX 64   /* a process's name, NUL included */
 
 struct msg_info {
 	uint8_t paused;
@@ -169,6 +171,9 @@ struct msg_info {
 	uint32_t pending_max;
 	uint64_t uptime_ns;
 };
+
+/* The longest time that a policy may hold, in ns: 366 days. */
+#define MSG_NS_MAX (366 * 86400 * 1000000000ULL)
 
 /* One row of a border's table. */
 struct msg_rule {
@@ -196,10 +201,10 @@ extern const struct msg_border msg_ctl_to_controller;
 extern const struct msg_border msg_controller_to_ctl;
 
 /*
- * msg_check: looks the message up in the border's table.  Returns its rule,
- * or NULL with the fault written to why (whylen bytes) as
- * "engine: PROBE: 12 bytes, 20..148 allowed".  A descriptor that must not
- * be there is closed with the message by imsg_free.
+ * msg_check: looks the message up in the border's table, before any of it was
+ * read.  Returns its rule, or NULL with the fault written to why (whylen
+ * bytes) as "packet process: PROBE: 12 bytes, 19..147 allowed".  A descriptor
+ * that must not be there is closed with the message by imsg_free.
  */
 const struct msg_rule *msg_check(const struct msg_border *, struct imsg *,
     enum msg_state state, char *why, size_t whylen);
@@ -208,36 +213,59 @@ const char *msg_name(uint32_t type);
 
 /*
  * Coders.  msg_put_*: queue one message; 0, or -1 with errno (ENOBUFS: the
- * pool is empty).  msg_get_*: read the whole payload, check every range, and
- * require that nothing is left; 0, or -1 with *why pointing to a constant
- * text.  Nothing is queued, and *out is not to be used, on -1.
+ * pool is empty; EINVAL: a length in the structure is over its maximum).
+ * msg_get_*: read the whole payload, check every range, and require that
+ * nothing is left; 0, or -1 with *why pointing to a constant text.  They do
+ * not look at the type, which msg_check did (but msg_get_policy, which
+ * switches on it).  Nothing is queued, and *out is not to be used, on -1.
  */
 int msg_put_empty(struct imsgbuf *, uint32_t type, uint32_t peerid);
 int msg_put_u8(struct imsgbuf *, uint32_t type, uint32_t peerid, uint8_t);
 int msg_put_u32(struct imsgbuf *, uint32_t type, uint32_t peerid, uint32_t);
+/* msg_get_u8: 0..max.  msg_get_empty: no payload at all. */
+int msg_get_empty(struct imsg *, const char **why);
 int msg_get_u8(struct imsg *, uint8_t max, uint8_t *, const char **why);
 int msg_get_u32(struct imsg *, uint32_t *, const char **why);
 
 int msg_put_init(struct imsgbuf *, const struct msg_init *);
 int msg_get_init(struct imsg *, struct msg_init *, const char **why);
 
+/* msg_put_peer: MSG_PEER.  The queue owns fd then, on -1 still the caller. */
+int msg_put_peer(struct imsgbuf *, int fd);
+
 /*
- * msg_put_policy: BEGIN, all parts, END.  msg_get_policy takes one message
- * of these (BEGIN, COMMON, LISTEN, PORTS, RULE, HIDE, END) and writes it into
- * *p; *done is set to 1 by the END.  The order must be that of msg_put_policy
- * (parts may repeat), the END's generation the BEGIN's, and no table may
- * overflow.  *stage is the receiver's memory between calls, 0 at first and
- * after a BEGIN is due again.
+ * msg_put_policy: BEGIN, all parts, END; EINVAL before anything is queued if
+ * a count in *p is over its maximum.  If it fails otherwise, some parts may be
+ * queued already: send a MSG_CONF_ABORT or give the connection up.
+ *
+ * msg_get_policy takes one message of these (BEGIN, COMMON, LISTEN, PORTS,
+ * RULE, HIDE, END) and writes it into *p, which a BEGIN clears; *done is set
+ * to 1 by the END, to 0 by all others.  The order must be that of
+ * msg_put_policy (LISTEN to HIDE may repeat or be absent), the END's
+ * generation the BEGIN's and not 0, and no table may overflow.  *stage is the
+ * receiver's memory between calls: 0 when a BEGIN is due, so at first, after
+ * an END, and when the receiver sets it to 0 for an ABORT.
  */
 int msg_put_policy(struct imsgbuf *, const struct policy *);
 int msg_get_policy(struct imsg *, struct policy *p, uint32_t *stage, int *done,
     const char **why);
 
-/* msg_put_text: a priority or result code and a text, cut to fit. */
+/*
+ * msg_put_text: LOG, CTL_LINE (code: a syslog priority) or CTL_RESULT (code:
+ * enum msg_result), and a text, cut to LOG_LINE_MAX for LOG, else to
+ * MSG_TEXT_MAX.  msg_get_text: textlen must be as large, else a longer text
+ * is a fault.  The text ends with the only NUL; its bytes are the peer's.
+ */
 int msg_put_text(struct imsgbuf *, uint32_t type, uint32_t peerid, uint8_t code,
     const char *text);
 int msg_get_text(struct imsg *, uint8_t maxcode, uint8_t *code, char *text,
     size_t textlen, const char **why);
+
+/* MSG_CTL_PROCESS; a name is cut to MSG_NAME_MAX, pids are 1..INT32_MAX. */
+int msg_put_process(
+    struct imsgbuf *, uint32_t peerid, uint32_t pid, const char *name);
+int msg_get_process(
+    struct imsg *, uint32_t *pid, char name[MSG_NAME_MAX], const char **why);
 
 int msg_put_stats(
     struct imsgbuf *, uint32_t type, uint32_t peerid, const struct stats *);

@@ -1,0 +1,218 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+/* Coders of the border between packet process and engine. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/msg.h"
+#include "common/msg_io.h"
+
+static void
+msg_write_id(struct msg_writer *w, struct msg_id id)
+{
+	msg_write_u32(w, id.slot);
+	msg_write_u32(w, id.gen);
+}
+
+static void
+msg_read_id(struct msg_reader *r, struct msg_id *id)
+{
+	id->slot = msg_read_u32(r);
+	id->gen = msg_read_u32(r);
+}
+
+int
+msg_put_probe(struct imsgbuf *ib, const struct msg_probe *p)
+{
+	struct msg_writer w;
+
+	if (p->headlen > WIRE_HEAD_MAX) {
+		errno = EINVAL;
+		return (-1);
+	}
+	msg_write_begin(&w, ib, MSG_PROBE, 0, MSG_SIZE_PROBE + p->headlen);
+	msg_write_id(&w, p->id);
+	msg_write_u8(&w, (uint8_t)p->family);
+	msg_write_u8(&w, (uint8_t)p->proto);
+	msg_write_u8(&w, p->ttl);
+	msg_write_u8(&w, (uint8_t)p->relay);
+	msg_write_u8(&w, (uint8_t)p->turn);
+	msg_write_u8(&w, (uint8_t)p->inflection);
+	msg_write_u8(&w, (uint8_t)p->unreachable);
+	msg_write_u16(&w, p->len);
+	msg_write_u16(&w, p->headlen);
+	msg_write_bytes(&w, p->head, p->headlen);
+	return (msg_write_end(&w));
+}
+
+int
+msg_get_probe(struct imsg *imsg, struct msg_probe *p, const char **why)
+{
+	struct msg_reader r;
+
+	memset(p, 0, sizeof(*p));
+	msg_read_begin(&r, imsg);
+	msg_read_id(&r, &p->id);
+	p->family = msg_read_enum(&r, FAMILY_MAX, "bad family");
+	p->proto = msg_read_enum(&r, PROTO_MAX, "bad protocol");
+	p->ttl = msg_read_u8(&r);
+	p->relay = msg_read_enum(&r, RELAY_LAST, "bad relay mode");
+	p->turn = msg_read_enum(&r, TURN_LAST, "bad turn form");
+	p->inflection = msg_read_enum(&r, INFLECTION_LAST, "bad inflection");
+	p->unreachable = msg_read_enum(&r, UNREACHABLE_LAST, "bad unreachable");
+	p->len = msg_read_u16(&r);
+	p->headlen = msg_read_u16(&r);
+	msg_read_require(
+	    &r, p->ttl >= 1 && p->ttl <= POLICY_TTL_MAX, "TTL out of range");
+	msg_read_require(&r,
+	    p->len >= WIRE_PROBE_MIN && p->len <= WIRE_PROBE_MAX,
+	    "probe's length out of range");
+	msg_read_require(&r,
+	    p->headlen <= WIRE_HEAD_MAX && p->headlen <= p->len,
+	    "head's length out of range");
+	/* After a fault nothing is read, so headlen is bounded here. */
+	msg_read_bytes(&r, p->head, p->headlen);
+	return (msg_read_end(&r, why));
+}
+
+int
+msg_put_match(struct imsgbuf *ib, const struct msg_match *m)
+{
+	struct msg_writer w;
+
+	if (m->datalen > MSG_MATCH_DATA) {
+		errno = EINVAL;
+		return (-1);
+	}
+	msg_write_begin(&w, ib, MSG_MATCH, 0, MSG_SIZE_MATCH + m->datalen);
+	msg_write_id(&w, m->id);
+	msg_write_u8(&w, (uint8_t)m->kind);
+	msg_write_u8(&w, m->from_client);
+	msg_write_u8(&w, m->icmp_type);
+	msg_write_u8(&w, m->icmp_code);
+	msg_write_u8(&w, m->ext_len);
+	msg_write_bytes(&w, m->router.b, sizeof(m->router.b));
+	msg_write_u64(&w, m->rtt_ns);
+	msg_write_u16(&w, m->datalen);
+	msg_write_bytes(&w, m->data, m->datalen);
+	return (msg_write_end(&w));
+}
+
+int
+msg_get_match(struct imsg *imsg, struct msg_match *m, const char **why)
+{
+	struct msg_reader r;
+
+	memset(m, 0, sizeof(*m));
+	msg_read_begin(&r, imsg);
+	msg_read_id(&r, &m->id);
+	m->kind = msg_read_enum(&r, MATCH_KIND_LAST, "bad kind of match");
+	m->from_client = msg_read_u8(&r);
+	m->icmp_type = msg_read_u8(&r);
+	m->icmp_code = msg_read_u8(&r);
+	m->ext_len = msg_read_u8(&r);
+	/* Only the receiver knows the family: its record has it. */
+	msg_read_addr(&r, FAMILY_V6, &m->router);
+	m->rtt_ns = msg_read_u64(&r);
+	m->datalen = msg_read_u16(&r);
+	msg_read_require(&r, m->from_client <= 1, "from_client is not 0 or 1");
+	msg_read_require(&r,
+	    m->kind == MATCH_ERROR ||
+		(m->icmp_type == 0 && m->icmp_code == 0 && m->ext_len == 0),
+	    "ICMP fields without an error");
+	msg_read_require(
+	    &r, m->datalen <= MSG_MATCH_DATA, "data's length out of range");
+	msg_read_bytes(&r, m->data, m->datalen);
+	return (msg_read_end(&r, why));
+}
+
+int
+msg_put_expired(struct imsgbuf *ib, struct msg_id id, enum msg_expiry e)
+{
+	struct msg_writer w;
+
+	msg_write_begin(&w, ib, MSG_EXPIRED, 0, MSG_SIZE_EXPIRED);
+	msg_write_id(&w, id);
+	msg_write_u8(&w, (uint8_t)e);
+	return (msg_write_end(&w));
+}
+
+int
+msg_get_expired(
+    struct imsg *imsg, struct msg_id *id, enum msg_expiry *e, const char **why)
+{
+	struct msg_reader r;
+
+	msg_read_begin(&r, imsg);
+	msg_read_id(&r, id);
+	*e = msg_read_enum(&r, EXPIRY_LAST, "bad kind of expiry");
+	return (msg_read_end(&r, why));
+}
+
+int
+msg_put_order(struct imsgbuf *ib, uint32_t type, struct msg_id id)
+{
+	struct msg_writer w;
+
+	msg_write_begin(&w, ib, type, 0, MSG_SIZE_ID);
+	msg_write_id(&w, id);
+	return (msg_write_end(&w));
+}
+
+int
+msg_get_order(struct imsg *imsg, struct msg_id *id, const char **why)
+{
+	struct msg_reader r;
+
+	msg_read_begin(&r, imsg);
+	msg_read_id(&r, id);
+	return (msg_read_end(&r, why));
+}
+
+int
+msg_put_answer(struct imsgbuf *ib, const struct msg_answer *a)
+{
+	struct msg_writer w;
+
+	if (a->objlen > EXT_FOREIGN_MAX) {
+		errno = EINVAL;
+		return (-1);
+	}
+	msg_write_begin(&w, ib, MSG_ANSWER, 0, MSG_SIZE_ANSWER + a->objlen);
+	msg_write_id(&w, a->id);
+	msg_write_u8(&w, a->flags);
+	msg_write_u16(&w, a->objlen);
+	msg_write_bytes(&w, a->obj, a->objlen);
+	return (msg_write_end(&w));
+}
+
+int
+msg_get_answer(struct imsg *imsg, struct msg_answer *a, const char **why)
+{
+	struct msg_reader r;
+
+	memset(a, 0, sizeof(*a));
+	msg_read_begin(&r, imsg);
+	msg_read_id(&r, &a->id);
+	a->flags = msg_read_u8(&r);
+	a->objlen = msg_read_u16(&r);
+	msg_read_require(&r,
+	    (a->flags &
+		~(MSG_ANSWER_HIDE | MSG_ANSWER_ADDR | MSG_ANSWER_NAME)) == 0,
+	    "unknown flags");
+	msg_read_require(&r,
+	    !(a->flags & MSG_ANSWER_NAME) || (a->flags & MSG_ANSWER_ADDR),
+	    "a name without an address");
+	msg_read_require(&r,
+	    !(a->flags & MSG_ANSWER_HIDE) ||
+		(a->flags == MSG_ANSWER_HIDE && a->objlen == 0),
+	    "a hidden answer with more to show");
+	msg_read_require(&r, a->objlen <= EXT_FOREIGN_MAX && a->objlen % 4 == 0,
+	    "bad length of objects");
+	msg_read_bytes(&r, a->obj, a->objlen);
+	return (msg_read_end(&r, why));
+}
