@@ -107,8 +107,8 @@ def traceroute(lab, family, method="udp", opts=(), target=None, node="C",
 
 def mtr(lab, family, method="icmp", opts=(), target=None, count=1,
         timeout=60):
-    argv = ["mtr", f"-{family}", "-n", "--json", "-c", str(count),
-            *MTR[method], *opts, target or lab.service[family]]
+    argv = ["mtr", f"-{family}", "-n", "--json", "-c", str(count), "-i",
+            "0.2", "-G", "1", *MTR[method], *opts, target or lab.service[family]]
     return _hops(lab.run("C", argv, timeout), parse_mtr)
 
 

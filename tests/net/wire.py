@@ -47,6 +47,8 @@ class Capture:
     def __init__(self, lab, node, iface, expr="", count=500, timeout=30):
         self.file = os.path.join(
             lab.tmp, f"{node}-{iface}-{time.monotonic_ns()}.pcap")
+        # The kernel's own multicast listener reports are no part of it.
+        expr = "not ip6[6] = 0" + (f" and ({expr})" if expr else "")
         self.argv = ["timeout", str(timeout), "tcpdump", "-n", "-i", iface,
                      "-c", str(count), "-U", "--immediate-mode", "-Z",
                      "root", "-w", self.file, expr]
