@@ -106,15 +106,19 @@ static void
 proc_child(int fd, char *const argv[], char *const envp[])
 {
 	sigset_t none;
-	int null;
+	int moved, null;
 
 	/* The parent's sink (syslog, a pipe) is not this process's. */
 	log_init(argv[0], log_getverbose());
 
 	/* Out of the way of 0, 1 and 2, which are set below. */
-	if (fd < PROC_FD_CONTROLLER &&
-	    (fd = fcntl(fd, F_DUPFD, PROC_FD_CONTROLLER + 1)) == -1)
-		fatal(EXIT_START, "fcntl F_DUPFD");
+	if (fd < PROC_FD_CONTROLLER) {
+		moved = fcntl(fd, F_DUPFD, PROC_FD_CONTROLLER + 1);
+		if (moved == -1)
+			fatal(EXIT_START, "fcntl F_DUPFD");
+		close(fd);
+		fd = moved;
+	}
 	if (fd == PROC_FD_CONTROLLER) {
 		/* dup2 onto itself would leave close-on-exec set. */
 		if (fcntl(fd, F_SETFD, 0) == -1)
