@@ -83,9 +83,12 @@ struct records;
 struct records *records_new(uint32_t n, const uint8_t key[16]);
 void records_free(struct records *);
 
-/* What records_find says of an id that came in an order. */
+/*
+ * What records_find says of an id that came in an order.  *rp is the slot's
+ * record for all but RECORD_BAD.
+ */
 enum record_lookup {
-	RECORD_LIVE = 0, /* *rp is the record, not FREE */
+	RECORD_LIVE = 0, /* the record is not FREE */
 	RECORD_LATE,     /* an older generation, or ended by its deadline */
 	RECORD_TWICE,    /* this very probe was ended by an order before */
 	RECORD_BAD       /* no such slot, or a generation never issued */

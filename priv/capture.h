@@ -1,0 +1,60 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#ifndef PRIV_CAPTURE_H
+#define PRIV_CAPTURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/filter.h>
+
+#include "common/policy.h"
+
+/*
+ * Where the answers of reverse routers come in: a packet socket a family,
+ * which sees what the host's firewall drops as untracked, behind a kernel
+ * filter that lets through only ICMP errors that quote a listen address (and
+ * in mirror form the clients' own echo replies and resets).
+ */
+
+#define CAPTURE_BATCH 64
+/* Bytes of a packet that are looked at: the largest minimal IPv6 MTU. */
+#define CAPTURE_SNAP 1280
+/* The longest filter: IPv6, all addresses with a public one, mirror form. */
+#define CAPTURE_INSNS 2048
+
+struct capture;
+
+/*
+ * capture_open: the sockets become descriptors fd4 and fd6.  They let nothing
+ * through until capture_filter.  Returns NULL with a sentence in why.
+ */
+struct capture *capture_open(int fd4, int fd6, char *why, size_t whylen);
+
+/*
+ * capture_filter: lets through what the policy's listen addresses wait for.
+ * Works after the privileges are gone.  Returns 0, or -1 with errno.
+ */
+int capture_filter(struct capture *, const struct policy *);
+
+/*
+ * capture_receive: takes what is there on one family's socket, up to
+ * CAPTURE_BATCH packets, without blocking; take gets each from its IP header,
+ * len bytes of it.  Returns the number, or -1 with errno when the socket is
+ * lost.  A downed interface is no loss.
+ */
+int capture_receive(struct capture *, enum family,
+    void (*take)(void *arg, enum family, const uint8_t *pkt, size_t len),
+    void *arg);
+
+/*
+ * capture_program: writes the filter for one family, at most max
+ * instructions.  Returns their number, 0 if they do not fit.  Pure.
+ */
+size_t capture_program(
+    const struct policy *, enum family, struct sock_filter *out, size_t max);
+
+#endif /* PRIV_CAPTURE_H */

@@ -1,0 +1,438 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include <string.h>
+
+#include "common/msg.h"
+#include "priv/build.h"
+#include "priv/orders.h"
+
+static void
+orders_count(struct orders *o, enum stat_kind stat, const struct record *rec)
+{
+	o->stats->stat[stat][rec->probe.family][rec->probe.proto]++;
+}
+
+void
+orders_pass(struct orders *o, struct record *rec)
+{
+	o->verdict(o->arg, rec->packet_id, 1);
+	orders_count(o, STAT_PASSED, rec);
+	records_end(o->records, rec, 0);
+}
+
+void
+orders_expire(struct orders *o, struct record *rec)
+{
+	orders_count(o, STAT_EXPIRED, rec);
+	records_end(o->records, rec, 0);
+}
+
+/*
+ * The next packet of the outbox, addressed from the record: the route and
+ * the destination never come from an order.
+ */
+static struct outbox_packet *
+orders_packet(struct orders *o, const struct record *rec, enum outbox_kind kind)
+{
+	struct outbox_packet *pkt;
+
+	if (o->out->n == OUTBOX_MAX)
+		return (NULL);
+	pkt = &o->out->pkt[o->out->n];
+	pkt->kind = kind;
+	pkt->id = records_id(o->records, rec);
+	pkt->family = rec->probe.family;
+	pkt->proto = rec->probe.proto;
+	pkt->packet_id = rec->packet_id;
+	pkt->again = 0;
+	pkt->route = rec->probe.dst;
+	pkt->dst = rec->probe.src;
+	pkt->error = 0;
+	pkt->len = 0;
+	return (pkt);
+}
+
+/*
+ * Puts a packet that was built into the outbox, if the caps let it go.
+ * Answers also count into the record's sum (DESIGN 3.18), which holds here
+ * once more whatever was checked before.
+ */
+static int
+orders_commit(struct orders *o, struct record *rec, struct outbox_packet *pkt,
+    size_t len, int64_t now)
+{
+	size_t budget;
+	int ttl;
+
+	ttl = pkt->kind == OUT_TURN ? rec->probe.ttl - 1 : -1;
+	budget =
+	    wire_answer_budget(rec->probe.len, rec->policy.relay == RELAY_BOTH);
+	if (pkt->kind != OUT_TURN &&
+	    (rec->answered > budget || len > budget - rec->answered))
+		return (-1);
+	if (!caps_take(&o->caps, len, ttl, now)) {
+		orders_count(o, STAT_CAPPED, rec);
+		return (-1);
+	}
+	pkt->len = len;
+	if (pkt->kind != OUT_TURN)
+		rec->answered += (uint32_t)len;
+	o->out->n++;
+	return (0);
+}
+
+/* An order that can't be carried out leaves the probe to the kernel. */
+static void
+orders_leave(struct orders *o, struct record *rec)
+{
+	o->verdict(o->arg, rec->packet_id, 1);
+	orders_count(o, STAT_PASSED, rec);
+	records_end(o->records, rec, 1);
+}
+
+static int
+orders_drop(struct orders *o, struct record *rec, const char **why)
+{
+	int silent;
+
+	silent =
+	    rec->probe.ttl == 1 && rec->policy.inflection == INFLECTION_SILENT;
+	if (rec->probe.proto == PROTO_TCP) {
+		*why = "a TCP probe is never dropped";
+		return (-1);
+	}
+	if (rec->probe.proto != PROTO_UDP && !silent) {
+		*why = "only UDP, or the inflection if silent, is dropped";
+		return (-1);
+	}
+	o->verdict(o->arg, rec->packet_id, 0);
+	orders_count(o, STAT_DROPPED, rec);
+	records_end(o->records, rec, 1);
+	return (0);
+}
+
+static int
+orders_inflect(
+    struct orders *o, struct record *rec, int64_t now, const char **why)
+{
+	struct outbox_packet *pkt;
+	size_t len;
+
+	if (rec->probe.ttl != 1) {
+		*why = "no inflection: its TTL is above 1";
+		return (-1);
+	}
+	if (rec->policy.inflection != INFLECTION_ANSWER) {
+		*why = "the inflection is to be silent";
+		return (-1);
+	}
+	if ((pkt = orders_packet(o, rec, OUT_INFLECT)) == NULL ||
+	    (len = build_inflection(rec, pkt->buf, sizeof(pkt->buf))) == 0 ||
+	    orders_commit(o, rec, pkt, len, now) == -1) {
+		orders_leave(o, rec);
+		return (0);
+	}
+	/* The verdict waits for the send; the record has said it all. */
+	records_end(o->records, rec, 1);
+	return (0);
+}
+
+static int
+orders_turn(struct orders *o, struct record *rec, int64_t now, const char **why)
+{
+	struct outbox_packet *pkt;
+	size_t len;
+
+	if (rec->probe.ttl < 2) {
+		*why = "a probe with TTL 1 is never turned";
+		return (-1);
+	}
+	if ((pkt = orders_packet(o, rec, OUT_TURN)) == NULL)
+		goto leave;
+	if (rec->probe.family == FAMILY_V4 &&
+	    ipid_next(o->ipid, &rec->probe.src, now, &rec->ip_id) == -1) {
+		orders_count(o, STAT_CAPPED, rec);
+		goto leave;
+	}
+	build_cookie(rec, pkt->id, o->key);
+	if ((len = build_turn(rec, pkt->buf, sizeof(pkt->buf))) == 0 ||
+	    orders_commit(o, rec, pkt, len, now) == -1)
+		goto leave;
+	rec->sent_at = now;
+	records_turned(o->records, rec, now);
+	return (0);
+leave:
+	orders_leave(o, rec);
+	return (0);
+}
+
+/*
+ * What was matched may be answered with an error at all (DESIGN 3.14): time
+ * exceeded in transit; an unreachable where the policy relays it, but never
+ * one that ends a trace or changes a path MTU.
+ */
+static int
+orders_relayable(const struct record *rec)
+{
+	const struct match *m = &rec->met;
+
+	if (m->kind != MATCH_ERROR)
+		return (0);
+	if (rec->probe.family == FAMILY_V4) {
+		if (m->icmp_type == ICMP4_TIMEX)
+			return (m->icmp_code == 0);
+		return (m->icmp_type == ICMP4_UNREACH &&
+		    rec->policy.unreachable == UNREACHABLE_RELAY &&
+		    m->icmp_code != ICMP4_UNREACH_PORT &&
+		    m->icmp_code != ICMP4_UNREACH_FRAG);
+	}
+	if (m->icmp_type == ICMP6_TIMEX)
+		return (m->icmp_code == 0);
+	return (m->icmp_type == ICMP6_UNREACH &&
+	    rec->policy.unreachable == UNREACHABLE_RELAY &&
+	    m->icmp_code != ICMP6_UNREACH_PORT);
+}
+
+/*
+ * Router form where the policy says so and the router's address can be a
+ * source; own form where the policy says so, or where router form can't be,
+ * or where the hop is hidden.
+ */
+static void
+orders_answer_forms(struct orders *o, struct record *rec,
+    const struct msg_answer *ma, const struct wire_answer *ans, int64_t now)
+{
+	struct outbox_packet *pkt;
+	size_t len;
+	int done, hide, own;
+
+	hide = (ma->flags & MSG_ANSWER_HIDE) != 0;
+	own = policy_is_own(o->policy, rec->probe.family, &rec->met.router);
+	done = 0;
+	if (rec->policy.relay != RELAY_OWN && !hide &&
+	    (pkt = orders_packet(o, rec, OUT_ANSWER)) != NULL &&
+	    (len = build_answer_router(
+		 rec, ans, ma->obj, own, pkt->buf, sizeof(pkt->buf))) != 0 &&
+	    orders_commit(o, rec, pkt, len, now) == 0)
+		done = 1;
+	if ((rec->policy.relay != RELAY_ROUTER || !done) &&
+	    (pkt = orders_packet(o, rec, OUT_ANSWER)) != NULL &&
+	    (len = build_answer_own(
+		 rec, ans, ma->obj, pkt->buf, sizeof(pkt->buf))) != 0) {
+		pkt->again = (uint8_t)done;
+		if (orders_commit(o, rec, pkt, len, now) == 0)
+			done = 1;
+	}
+	if (!done)
+		orders_count(o, STAT_EXPIRED, rec);
+	records_end(o->records, rec, 1);
+}
+
+static int
+orders_answer(struct orders *o, struct record *rec, const struct msg_answer *ma,
+    int64_t now, const char **why)
+{
+	struct wire_answer ans;
+	size_t budget;
+
+	if (rec->state != RECORD_MATCHED) {
+		*why = "nothing was matched";
+		return (-1);
+	}
+	if (!orders_relayable(rec)) {
+		*why = "what was matched is never relayed";
+		return (-1);
+	}
+	if ((ma->flags & MSG_ANSWER_HIDE) != 0 && ma->objlen != 0) {
+		*why = "a hidden hop with objects";
+		return (-1);
+	}
+	memset(&ans, 0, sizeof(ans));
+	ans.family = rec->probe.family;
+	ans.probe_len = rec->probe.len;
+	ans.with_addr = (ma->flags & MSG_ANSWER_ADDR) != 0;
+	ans.with_name = (ma->flags & MSG_ANSWER_NAME) != 0;
+	ans.foreign = ma->objlen;
+	budget =
+	    wire_answer_budget(rec->probe.len, rec->policy.relay == RELAY_BOTH);
+	if (rec->answered > budget ||
+	    wire_answer_len(&ans) > budget - rec->answered) {
+		*why = "the answer is over the sum that its probe allows";
+		return (-1);
+	}
+	orders_answer_forms(o, rec, ma, &ans, now);
+	return (0);
+}
+
+static int
+orders_final(
+    struct orders *o, struct record *rec, int64_t now, const char **why)
+{
+	struct outbox_packet *pkt;
+	size_t len;
+	uint8_t ttl;
+
+	if (rec->state == RECORD_MATCHED) {
+		if (addr_equal(&rec->met.router, &rec->probe.src))
+			ttl = BUILD_TTL;
+		else if (rec->settled) {
+			/* Ordered at settle, and a router was quicker. */
+			orders_count(o, STAT_LATE, rec);
+			return (0);
+		} else {
+			*why = "a router answered, not the client";
+			return (-1);
+		}
+	} else if (rec->state == RECORD_TURNED) {
+		if (rec->probe.proto != PROTO_UDP || !rec->settled) {
+			*why = "nothing says that the probe arrived";
+			return (-1);
+		}
+		/* Dies where the turned probe died, if it died. */
+		ttl = rec->ttl_sent;
+	} else {
+		*why = "the probe was not turned";
+		return (-1);
+	}
+	if ((pkt = orders_packet(o, rec, OUT_FINAL)) == NULL ||
+	    (len = build_final(rec, ttl, pkt->buf, sizeof(pkt->buf))) == 0 ||
+	    orders_commit(o, rec, pkt, len, now) == -1)
+		orders_count(o, STAT_EXPIRED, rec);
+	records_end(o->records, rec, 1);
+	return (0);
+}
+
+/* Orders that give a verdict: once, and only while one is owed. */
+static int
+orders_dispose(struct orders *o, struct record *rec, uint32_t type, int64_t now,
+    const char **why)
+{
+	if (rec->state != RECORD_PENDING) {
+		*why = "its verdict was given already";
+		return (-1);
+	}
+	switch (type) {
+	case MSG_PASS:
+		orders_leave(o, rec);
+		return (0);
+	case MSG_DROP:
+		return (orders_drop(o, rec, why));
+	case MSG_INFLECT:
+		return (orders_inflect(o, rec, now, why));
+	case MSG_TURN:
+		return (orders_turn(o, rec, now, why));
+	default:
+		*why = "no order";
+		return (-1);
+	}
+}
+
+int
+orders_take(struct orders *o, struct imsg *imsg, int64_t now, const char **why)
+{
+	struct msg_answer ma;
+	struct msg_id id;
+	struct record *rec;
+	uint32_t type;
+
+	type = imsg_get_type(imsg);
+	memset(&ma, 0, sizeof(ma));
+	if (type == MSG_ANSWER) {
+		if (msg_get_answer(imsg, &ma, why) == -1)
+			return (-1);
+		id = ma.id;
+	} else if (msg_get_order(imsg, &id, why) == -1)
+		return (-1);
+
+	switch (records_find(o->records, id, &rec)) {
+	case RECORD_LIVE:
+		break;
+	case RECORD_LATE:
+		orders_count(o, STAT_LATE, rec);
+		return (0);
+	case RECORD_TWICE:
+		*why = "a second order for a probe that is done";
+		return (-1);
+	case RECORD_BAD:
+	default:
+		*why = "no such probe was ever handed up";
+		return (-1);
+	}
+	/* Its deadline may have passed without having been acted on yet. */
+	if (rec->queue != RECORD_Q_SETTLE && rec->due <= now) {
+		orders_count(o, STAT_LATE, rec);
+		return (0);
+	}
+	switch (type) {
+	case MSG_ANSWER:
+		return (orders_answer(o, rec, &ma, now, why));
+	case MSG_FINAL:
+		return (orders_final(o, rec, now, why));
+	default:
+		return (orders_dispose(o, rec, type, now, why));
+	}
+}
+
+/* One packet of the outbox has gone, or not: what its probe came to. */
+static void
+orders_sent_one(struct orders *o, const struct outbox_packet *pkt)
+{
+	enum stat_kind stat;
+	struct record *rec;
+	int sent;
+
+	sent = pkt->error == 0;
+	switch (pkt->kind) {
+	case OUT_TURN:
+		stat = sent ? STAT_TURNED : STAT_PASSED;
+		break;
+	case OUT_INFLECT:
+		stat = sent ? STAT_INFLECTIONS : STAT_PASSED;
+		break;
+	case OUT_ANSWER:
+		stat = sent ? STAT_RELAYED : STAT_EXPIRED;
+		break;
+	case OUT_FINAL:
+	default:
+		stat = sent ? STAT_ENDED : STAT_EXPIRED;
+		break;
+	}
+	o->stats->stat[stat][pkt->family][pkt->proto]++;
+	if (pkt->kind != OUT_TURN && pkt->kind != OUT_INFLECT)
+		return;
+	o->verdict(o->arg, pkt->packet_id, !sent);
+	/* Not turned after all: nothing will come back. */
+	if (pkt->kind == OUT_TURN && !sent &&
+	    records_find(o->records, pkt->id, &rec) == RECORD_LIVE)
+		records_end(o->records, rec, 1);
+}
+
+void
+orders_sent(struct orders *o)
+{
+	const struct outbox_packet *pkt;
+	size_t i;
+	int first;
+
+	for (i = 0, first = -1; i < o->out->n; i++) {
+		pkt = &o->out->pkt[i];
+		if (pkt->error != 0)
+			o->stats
+			    ->stat[STAT_SEND_FAILED][pkt->family][pkt->proto]++;
+		/*
+		 * Two forms of one answer are one relayed probe: the first
+		 * speaks for both unless it alone failed.
+		 */
+		if (i + 1 < o->out->n && pkt[1].again) {
+			first = pkt->error;
+			if (first != 0)
+				continue;
+		} else if (pkt->again && first == 0)
+			continue;
+		orders_sent_one(o, pkt);
+	}
+	o->out->n = 0;
+}

@@ -1,0 +1,199 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "priv/state.h"
+
+/* Buffers kept back from probes, so that matches find one under load. */
+#define PACKETS_RESERVE 128
+
+/* Left to the host's kernel, as if uturnd were not there. */
+static void
+packets_accept(struct priv *p, uint32_t packet_id)
+{
+	p->orders.verdict(p, packet_id, 1);
+}
+
+static int
+packets_hand_up(struct priv *p, struct record *rec)
+{
+	struct msg_probe mp;
+
+	if (ibuf_pool_avail(p->to_engine) <= PACKETS_RESERVE)
+		return (-1);
+	memset(&mp, 0, sizeof(mp));
+	mp.id = records_id(p->records, rec);
+	mp.family = rec->probe.family;
+	mp.proto = rec->probe.proto;
+	mp.ttl = rec->probe.ttl;
+	mp.relay = rec->policy.relay;
+	mp.turn = rec->policy.turn;
+	mp.inflection = rec->policy.inflection;
+	mp.unreachable = rec->policy.unreachable;
+	mp.len = rec->probe.len;
+	mp.headlen = rec->headlen;
+	memcpy(mp.head, rec->head, rec->headlen);
+	return (msg_put_probe(&p->engine, &mp));
+}
+
+/* One packet of the queue: checked, recorded, handed up; or accepted. */
+static void
+packets_take(void *arg, const struct nfqueue_packet *np)
+{
+	struct priv *p = arg;
+	struct handup probe;
+	struct record *rec;
+	enum handup_reason reason;
+
+	if (p->paused || p->state != MSG_RUN) {
+		p->stats.tally[TALLY_PAUSED]++;
+		packets_accept(p, np->id);
+		return;
+	}
+	reason = handup_check(p->policy, np->pkt, np->caplen, &probe);
+	if (reason != HANDUP_OK) {
+		p->stats.tally[TALLY_REFUSED_FIRST + (int)reason - 1]++;
+		packets_accept(p, np->id);
+		return;
+	}
+	if ((rec = records_alloc(p->records, p->now)) == NULL) {
+		p->stats.tally[TALLY_FULL]++;
+		packets_accept(p, np->id);
+		return;
+	}
+	rec->probe = probe;
+	rec->headlen = probe.len < WIRE_HEAD_MAX ? probe.len : WIRE_HEAD_MAX;
+	memcpy(rec->head, np->pkt, rec->headlen);
+	rec->packet_id = np->id;
+	rec->policy = p->policy->listen[probe.listen];
+	rec->timeout_ns = p->policy->timeout_ns;
+	rec->settle_ns = p->policy->settle_ns;
+	if (packets_hand_up(p, rec) == -1) {
+		p->stats.tally[TALLY_BUSY]++;
+		packets_accept(p, np->id);
+		records_end(p->records, rec, 0);
+		return;
+	}
+	p->stats.stat[STAT_PROBES][probe.family][probe.proto]++;
+}
+
+void
+priv_queue_read(struct priv *p)
+{
+	if (nfqueue_receive(p->queue, &p->stats, packets_take, p) == -1) {
+		log_warn("queue");
+		priv_end(p, EXIT_LOST);
+	}
+}
+
+/* A first match: the engine decides what to say of it. */
+static void
+packets_match(struct priv *p, struct record *rec, const struct match *m,
+    const uint8_t *pkt)
+{
+	struct msg_match mm;
+
+	memset(&mm, 0, sizeof(mm));
+	mm.id = records_id(p->records, rec);
+	mm.kind = m->kind;
+	mm.from_client = (uint8_t)addr_equal(&m->router, &rec->probe.src);
+	mm.icmp_type = m->icmp_type;
+	mm.icmp_code = m->icmp_code;
+	mm.ext_len = m->ext_len;
+	mm.router = m->router;
+	mm.rtt_ns =
+	    p->now > rec->sent_at ? (uint64_t)(p->now - rec->sent_at) : 0;
+	if (m->kind == MATCH_ERROR) {
+		mm.datalen =
+		    m->datalen < MSG_MATCH_DATA ? m->datalen : MSG_MATCH_DATA;
+		memcpy(mm.data, pkt + m->data, mm.datalen);
+	}
+	rec->met = *m;
+	/* It pointed into the packet, which is gone after this call. */
+	rec->met.cookie = NULL;
+	rec->met.cookielen = 0;
+	records_matched(p->records, rec);
+	/* Without a buffer the hop shows as lost; the record expires. */
+	if (msg_put_match(&p->engine, &mm) == -1)
+		p->stats.tally[TALLY_BUSY]++;
+}
+
+static void
+packets_captured(void *arg, enum family family, const uint8_t *pkt, size_t len)
+{
+	struct priv *p = arg;
+	struct record *rec;
+	struct match m;
+	enum stat_kind stat;
+
+	if (p->state != MSG_RUN)
+		return;
+	if (match_read(family, pkt, len, &m) == -1) {
+		p->stats.tally[TALLY_CAPTURE_BAD]++;
+		return;
+	}
+	rec = NULL;
+	switch (records_match(p->records, &m, &rec)) {
+	case MATCH_IS_FIRST:
+		packets_match(p, rec, &m, pkt);
+		return;
+	case MATCH_IS_DUPLICATE:
+		stat = STAT_DUPLICATE;
+		break;
+	case MATCH_IS_FORGED:
+		stat = STAT_FORGED;
+		break;
+	case MATCH_IS_NOTHING:
+	default:
+		/* The host's own pings and connections have replies and
+		 * resets, too: they are none of ours. */
+		if (m.kind != MATCH_ERROR)
+			return;
+		stat = STAT_UNMATCHED;
+		break;
+	}
+	p->stats.stat[stat][m.family][m.proto]++;
+}
+
+void
+priv_capture_read(struct priv *p, enum family family)
+{
+	if (capture_receive(p->capture, family, packets_captured, p) == -1) {
+		log_warn("capture");
+		priv_end(p, EXIT_LOST);
+	}
+}
+
+void
+priv_expire(struct priv *p)
+{
+	struct record *rec;
+	struct msg_id id;
+
+	while (
+	    (rec = records_due(p->records, RECORD_Q_ORDER, p->now)) != NULL) {
+		p->stats.stat[STAT_UNANSWERED][rec->probe.family]
+			     [rec->probe.proto]++;
+		orders_pass(&p->orders, rec);
+	}
+	while (
+	    (rec = records_due(p->records, RECORD_Q_SETTLE, p->now)) != NULL) {
+		id = records_id(p->records, rec);
+		records_settled(p->records, rec);
+		if (msg_put_expired(&p->engine, id, EXPIRY_SETTLE) == -1)
+			p->stats.tally[TALLY_BUSY]++;
+	}
+	while (
+	    (rec = records_due(p->records, RECORD_Q_TIMEOUT, p->now)) != NULL) {
+		id = records_id(p->records, rec);
+		orders_expire(&p->orders, rec);
+		if (msg_put_expired(&p->engine, id, EXPIRY_TIMEOUT) == -1)
+			p->stats.tally[TALLY_BUSY]++;
+	}
+}

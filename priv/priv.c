@@ -1,0 +1,269 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include <sys/random.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/proc.h"
+#include "common/sandbox.h"
+#include "priv/priv.h"
+#include "priv/state.h"
+
+/*
+ * Buffers towards the engine: some batches of probes, and matches beside
+ * them.  What comes back is handled one message at a time.
+ */
+#define PRIV_TX 1024
+#define PRIV_RX 4
+
+enum priv_slot {
+	SLOT_CONTROLLER = 0,
+	SLOT_ENGINE,
+	SLOT_QUEUE,
+	SLOT_CAPTURE4,
+	SLOT_CAPTURE6,
+	SLOT_MAX
+};
+
+static void
+priv_verdict(void *arg, uint32_t packet_id, int accept)
+{
+	struct priv *p = arg;
+
+	if (nfqueue_verdict(
+		p->queue, packet_id, accept ? NFQ_ACCEPT : NFQ_DROP) == -1) {
+		/* No priv_end: it would give verdicts, too. */
+		log_warn("queue: verdict");
+		(void)imsgbuf_write(&p->controller);
+		_exit(EXIT_LOST);
+	}
+}
+
+void
+priv_flush(struct priv *p)
+{
+	rawsock_send(p->raw, &p->outbox);
+	orders_sent(&p->orders);
+}
+
+void
+priv_end(struct priv *p, int code)
+{
+	struct record *rec;
+
+	/* Every deadline lies before this one: all that are pending. */
+	if (p->records != NULL && p->queue != NULL) {
+		while ((rec = records_due(
+			    p->records, RECORD_Q_ORDER, INT64_MAX)) != NULL)
+			orders_pass(&p->orders, rec);
+		priv_flush(p);
+		if (nfqueue_flush(p->queue) == -1)
+			log_warn("queue: last verdicts");
+	}
+	/* The controller may be gone, too: then nobody reads the last line. */
+	(void)imsgbuf_write(&p->controller);
+	_exit(code);
+}
+
+void
+priv_violation(struct priv *p, const char *fmt, ...)
+{
+	char line[LOG_LINE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	log_warnx("border violation: %s", line);
+	priv_end(p, EXIT_VIOLATION);
+}
+
+/* All that only root may open; then what needs memory. */
+static void
+priv_open(struct priv *p, const struct msg_init *init)
+{
+	uint8_t keys[3][16];
+	char why[256];
+
+	p->queue = nfqueue_open(
+	    &init->fixed, PRIV_FD_QUEUE, PRIV_FD_FIGURES, why, sizeof(why));
+	if (p->queue == NULL)
+		fatalx(EXIT_START, "%s", why);
+	p->raw = rawsock_open(
+	    PRIV_FD_RAW4, PRIV_FD_RAW6, init->fixed.mark, why, sizeof(why));
+	if (p->raw == NULL)
+		fatalx(EXIT_START, "%s", why);
+	p->capture =
+	    capture_open(PRIV_FD_CAPTURE4, PRIV_FD_CAPTURE6, why, sizeof(why));
+	if (p->capture == NULL)
+		fatalx(EXIT_START, "%s", why);
+
+	if (getrandom(keys, sizeof(keys), 0) != (ssize_t)sizeof(keys))
+		fatal(EXIT_START, "random keys");
+	memcpy(p->orders.key, keys[0], sizeof(p->orders.key));
+	p->records = records_new(init->fixed.pending, keys[1]);
+	p->orders.ipid = ipid_new(keys[2]);
+	p->policy = calloc(1, sizeof(*p->policy));
+	p->shadow = calloc(1, sizeof(*p->shadow));
+	explicit_bzero(keys, sizeof(keys));
+	if (p->records == NULL || p->orders.ipid == NULL || p->policy == NULL ||
+	    p->shadow == NULL)
+		fatalx(EXIT_START, "%u records: out of memory",
+		    init->fixed.pending);
+	p->orders.records = p->records;
+	p->orders.policy = p->policy;
+	p->orders.stats = &p->stats;
+	p->orders.out = &p->outbox;
+	p->orders.verdict = priv_verdict;
+	p->orders.arg = p;
+}
+
+static void
+priv_borders(struct priv *p)
+{
+	uint32_t max;
+
+	max = msg_priv_to_engine.maxsize;
+	if (msg_engine_to_priv.maxsize > max)
+		max = msg_engine_to_priv.maxsize;
+	p->to_engine = ibuf_pool_new(PRIV_TX, IMSG_HEADER_SIZE + max);
+	p->from_engine = ibuf_pool_new(PRIV_RX, IMSG_HEADER_SIZE + max);
+	if (p->to_engine == NULL || p->from_engine == NULL ||
+	    imsgbuf_init(&p->engine, PROC_FD_PEER) == -1 ||
+	    imsgbuf_set_maxsize(&p->engine, max) == -1 ||
+	    imsgbuf_set_pool(&p->engine, p->to_engine, p->from_engine) == -1)
+		fatal(EXIT_START, "engine: buffers");
+	imsgbuf_deny_fdpass(&p->engine);
+}
+
+/*
+ * The order matters: root's folder check and chroot first, ids and
+ * capabilities next, system calls last.
+ */
+static void
+priv_lock_up(struct priv *p, const struct msg_init *init)
+{
+	static const int keep[] = { CAP_NET_ADMIN };
+	struct sandbox_ids ids;
+	const struct sandbox_call *calls;
+	size_t n;
+
+	ids.uid = init->uid;
+	ids.gid = init->gid;
+	sandbox_chroot(UTURND_EMPTY_DIR);
+	/* Without it no verdict is taken: the kernel checks the sender of
+	 * each one. */
+	sandbox_drop(&ids, keep, 1, 1, getppid());
+	sandbox_landlock(NULL, 0);
+	sandbox_rlimits(0, PRIV_FD_MAX);
+	calls = priv_sandbox(&n);
+	sandbox_seccomp(calls, n, NULL, 0);
+	child_log_start(&p->log, &p->controller);
+}
+
+static void
+priv_poll_set(struct pollfd *pfd, int fd, const struct imsgbuf *ib)
+{
+	pfd->fd = fd;
+	pfd->events = POLLIN;
+	pfd->revents = 0;
+	if (ib != NULL && imsgbuf_queuelen(ib) > 0)
+		pfd->events |= POLLOUT;
+}
+
+static void
+priv_write(struct priv *p)
+{
+	priv_flush(p);
+	if (nfqueue_flush(p->queue) == -1) {
+		log_warn("queue: verdicts");
+		(void)imsgbuf_write(&p->controller);
+		_exit(EXIT_LOST);
+	}
+	/* EPIPE: the next read finds the end and says so. */
+	if (imsgbuf_queuelen(&p->engine) > 0 &&
+	    imsgbuf_write(&p->engine) == -1 && errno != EPIPE)
+		priv_violation(p, "engine: write: %s", strerror(errno));
+	if (imsgbuf_queuelen(&p->controller) > 0 &&
+	    imsgbuf_write(&p->controller) == -1 && errno != EPIPE)
+		priv_violation(p, "controller: write: %s", strerror(errno));
+}
+
+static int64_t
+priv_deadline(struct priv *p)
+{
+	/* A netlink socket that is full for the moment: soon again. */
+	if (nfqueue_owed(p->queue) > 0)
+		return (p->now + NS_PER_MS);
+	return (records_next_due(p->records));
+}
+
+static void
+priv_loop(struct priv *p)
+{
+	struct pollfd pfds[SLOT_MAX];
+
+	for (;;) {
+		priv_poll_set(
+		    &pfds[SLOT_CONTROLLER], PROC_FD_CONTROLLER, &p->controller);
+		priv_poll_set(&pfds[SLOT_ENGINE], PROC_FD_PEER, &p->engine);
+		priv_poll_set(&pfds[SLOT_QUEUE], PRIV_FD_QUEUE, NULL);
+		priv_poll_set(&pfds[SLOT_CAPTURE4], PRIV_FD_CAPTURE4, NULL);
+		priv_poll_set(&pfds[SLOT_CAPTURE6], PRIV_FD_CAPTURE6, NULL);
+		if (loop_wait(pfds, SLOT_MAX, priv_deadline(p), NULL) == -1) {
+			log_warn("wait");
+			priv_end(p, EXIT_LOST);
+		}
+		p->now = loop_now();
+		if (loop_readable(&pfds[SLOT_CONTROLLER]))
+			priv_controller_read(p);
+		if (p->stopping)
+			priv_end(p, EXIT_OK);
+		/* Orders first: they free records for what follows. */
+		if (loop_readable(&pfds[SLOT_ENGINE]))
+			priv_engine_read(p);
+		if (loop_readable(&pfds[SLOT_CAPTURE4]))
+			priv_capture_read(p, FAMILY_V4);
+		if (loop_readable(&pfds[SLOT_CAPTURE6]))
+			priv_capture_read(p, FAMILY_V6);
+		if (loop_readable(&pfds[SLOT_QUEUE]))
+			priv_queue_read(p);
+		priv_expire(p);
+		priv_write(p);
+	}
+}
+
+int
+priv_main(void)
+{
+	struct msg_init init;
+	struct priv *p;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		fatal(EXIT_START, "state");
+	p->state = MSG_BOOT;
+	memset(&init, 0, sizeof(init));
+	child_boot(&p->controller, &msg_controller_to_priv,
+	    &msg_priv_to_controller, &init);
+	log_setverbose(init.verbose);
+	priv_open(p, &init);
+	priv_borders(p);
+	priv_lock_up(p, &init);
+	p->state = MSG_READY;
+	p->now = loop_now();
+	if (msg_put_empty(&p->controller, MSG_LOCKED, 0) == -1 ||
+	    imsgbuf_write(&p->controller) == -1)
+		fatal(EXIT_START, "controller: LOCKED");
+	priv_loop(p);
+}
