@@ -120,7 +120,8 @@ ibuf_pool_new(size_t nbufs, size_t bufsize)
 		errno = EINVAL;
 		return (NULL);
 	}
-	if (nbufs > (SIZE_MAX - sizeof(*pool)) / sizeof(pool->bufs[0])) {
+	if (nbufs > (SIZE_MAX - sizeof(*pool)) / sizeof(pool->bufs[0]) ||
+	    nbufs > SIZE_MAX / bufsize) {
 		errno = ENOMEM;
 		return (NULL);
 	}
