@@ -98,10 +98,10 @@ def _hops(p, parser):
 
 
 def traceroute(lab, family, method="udp", opts=(), target=None, node="C",
-               timeout=60):
-    """Debian's traceroute."""
+               length=None, timeout=60):
+    """Debian's traceroute; length is that of the whole probe."""
     argv = ["traceroute", f"-{family}", "-n", *METHODS[method], *opts,
-            target or lab.service[family]]
+            target or lab.service[family], *([str(length)] if length else [])]
     return _hops(lab.run(node, argv, timeout), parse)
 
 

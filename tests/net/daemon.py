@@ -56,13 +56,14 @@ class Daemon:
     """uturnd at T, with a folder, sockets and rules of its own.
 
     text: the whole configuration (overrides options); options: those of
-    config().  Entering the block starts it and waits until it answers.
+    config(); argv: further options of uturnd; wrap: a command that runs it.
+    Entering the block starts it and waits until it answers.
     """
 
-    def __init__(self, lab, text=None, rules=True, argv=(), node="T",
-                 **options):
+    def __init__(self, lab, text=None, rules=True, argv=(), wrap=(),
+                 node="T", **options):
         self.lab, self.rules, self.node = lab, rules, node
-        self.argv = list(argv)
+        self.argv = [*wrap, UTURND, "-d", *argv]
         self.dir = os.path.join(lab.tmp, f"d{time.monotonic_ns()}")
         self.run_dir = os.path.join(self.dir, "run")
         self.conf = os.path.join(self.dir, "etc", "uturnd.conf")
@@ -82,6 +83,12 @@ class Daemon:
         self.write(text if text is not None
                    else config(lab, self.run_dir, **options))
 
+    @property
+    def text(self):
+        """The configuration file as it is now."""
+        with open(self.conf, encoding="utf-8") as f:
+            return f.read()
+
     def __enter__(self):
         self.start()
         self.wait_ready()
@@ -91,6 +98,8 @@ class Daemon:
 
     def __exit__(self, *exc):
         self.stop()
+        if self.rules:
+            self.unload_rules()
 
     def write(self, text):
         """Write the configuration file as an editor would: a new file."""
@@ -102,7 +111,7 @@ class Daemon:
 
     def start(self):
         self.proc = self.lab.popen(
-            self.node, [UTURND, "-d", "-f", self.conf, *self.argv],
+            self.node, [*self.argv, "-f", self.conf],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace")
         self._reader = threading.Thread(target=self._drain, daemon=True)
@@ -186,6 +195,12 @@ class Daemon:
         for form in ("iptables", "ip6tables"):
             self.lab.run(self.node, [f"{form}-restore", "-n"],
                          stdin=self.rule_text(form), check=True)
+
+    def unload_rules(self):
+        """Empty the tables where its rules are; the lab has none there."""
+        for form in ("iptables", "ip6tables"):
+            self.lab.run(self.node, [f"{form}-restore"], check=True,
+                         stdin="*raw\nCOMMIT\n*mangle\nCOMMIT\n")
 
     # Control
 

@@ -1,0 +1,46 @@
+#
+# Copyright (c) 2026 The uturnd authors
+# ISC licence, see LICENSE.
+#
+"""A second uplink of T, taken only by what has T's service address."""
+
+import clients
+import pytest
+from daemon import Daemon
+from lab import FAMILIES, Lab
+from wire import Capture
+
+BOTH = pytest.mark.parametrize("family", FAMILIES)
+
+
+@pytest.fixture(scope="module", name="uplink")
+def uplink_lab():
+    with Lab(uplink=True) as lab:
+        yield lab
+
+
+@BOTH
+@pytest.mark.parametrize("method", clients.METHODS)
+@pytest.mark.parametrize("options", ({"relay": "router"}, {"relay": "own"},
+                                     {"turn": "mirror"}),
+                         ids=("router", "own", "mirror"))
+def test_trace(uplink, family, method, options):
+    """The way back is that of T's own answers: by r6."""
+    with Daemon(uplink, **options):
+        hops = clients.traceroute(uplink, family, method, ["-q1"])
+    assert clients.names(hops) == uplink.expected(
+        family, relay=options.get("relay", "router"))
+
+
+@BOTH
+@pytest.mark.parametrize("method", clients.METHODS)
+def test_leaves_by_the_uplink(uplink, family, method):
+    """Turned probes and answers alike: nothing leaves by the main table."""
+    with Daemon(uplink), Capture(uplink, "T", "r3") as first, \
+            Capture(uplink, "T", "r6") as second:
+        clients.traceroute(uplink, family, method, ["-q1", "-N1"])
+    assert not [p for p in first.packets() if p.sent]
+    sent = [p for p in second.packets() if p.sent]
+    # one inflection, five turned probes, four answers
+    assert len(sent) >= 10
+    assert {p.dst for p in sent} == {uplink.client[family]}
