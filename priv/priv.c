@@ -36,6 +36,8 @@ enum priv_slot {
 	SLOT_MAX
 };
 
+static void priv_loop(struct priv *) __attribute__((noreturn));
+
 static void
 priv_verdict(void *arg, uint32_t packet_id, int accept)
 {
