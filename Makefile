@@ -60,9 +60,12 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/uturnd/%.c: uturnd/%.y
+# The parser comes with a header of its tokens, which the lexer includes.
+$(B)/uturnd/%.c $(B)/uturnd/%.h: uturnd/%.y
 	@mkdir -p $(@D)
-	bison -Wall -Werror -o $@ $<
+	bison -Wall -Werror -o $(B)/uturnd/$*.c $<
+
+$(B)/uturnd/lex.o $(B)/uturnd/conf.o: $(B)/uturnd/parse.h
 
 $(B)/uturnd/%.o: $(B)/uturnd/%.c
 	$(CC) $(CPPFLAGS) -Iuturnd $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -93,13 +96,44 @@ $(B)/$(1): $(B)/$(1).o $$(sort $$(call unit-libs,$(1)) $(B)/libcommon.a)
 endef
 $(foreach t,$(wildcard tests/unit/*/test_*.c),$(eval $(call unit,$(t:.c=))))
 
+unit-programs: $(UNIT)
 unit: $(UNIT)
 	@for t in $^; do $$t || exit 1; done
+
+# The two commands.  The packages come first, in a make of their own: what
+# pkg-config says is only right afterwards.
+deps:
+	@sh tests/setup.sh
+check: deps
+	@$(MAKE) --no-print-directory run-check
+run-check:
+	@/usr/bin/python3 tests/run.py $(STEPS)
+demo: deps
+	@$(MAKE) --no-print-directory -s all
+	@/usr/bin/python3 tests/net/demo.py
+lint:
+	@/usr/bin/python3 tests/run.py lint
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/share/doc/uturnd/examples \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 755 $(B)/uturnd/uturnd $(B)/uturnctl/uturnctl \
+	    $(DESTDIR)$(PREFIX)/sbin
+	install -m 644 uturnd/uturnd.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 uturnd/uturnd.8 uturnctl/uturnctl.8 \
+	    $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 uturnd/uturnd.conf.example \
+	    $(DESTDIR)$(PREFIX)/share/doc/uturnd/examples/uturnd.conf
+	install -m 644 uturnd/uturnd.service \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf build
 
-.PHONY: all unit clean
+.PHONY: all unit unit-programs deps check run-check demo lint install clean
 .SECONDARY:

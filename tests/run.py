@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+#
+# Copyright (c) 2026 The uturnd authors
+# ISC licence, see LICENSE.
+#
+"""Runs every test and says at the end: N passed, N failed.
+
+usage: run.py [STEP ...]      all steps without an argument
+
+Steps: build, lint, unit, san, net.  Each unit test program and each pytest
+case counts one by one; each build and each lint counts as one test.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+JOBS = str(os.cpu_count() or 2)
+LINTS = ["format", "cppcheck", "manuals", "borders", "size", "shell"]
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.names = []
+
+    def add(self, name, passed=0, failed=0, skipped=0, seconds=0.0):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        if failed:
+            self.names.append(name)
+        print("%-8s %-44s %4d passed %3d failed %3d skipped %6.1f s"
+              % ("FAILED" if failed else "ok", name, passed, failed, skipped,
+                 seconds), flush=True)
+
+
+def run(argv, limit=1800):
+    """Runs argv; returns exit code, output and seconds."""
+    start = time.monotonic()
+    try:
+        done = subprocess.run(argv, cwd=TOP, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=limit)
+        code, out = done.returncode, done.stdout
+    except subprocess.TimeoutExpired as late:
+        code, out = -1, (late.stdout or b"") + b"\ntoo slow: ended\n"
+    return code, out.decode(errors="replace"), time.monotonic() - start
+
+
+def one(tally, name, argv):
+    """A command that is one test: exit code 0 is a pass."""
+    code, out, seconds = run(argv)
+    tally.add(name, int(code == 0), int(code != 0), 0, seconds)
+    if code != 0:
+        print(out, flush=True)
+    return code == 0
+
+
+def build(tally):
+    for variant in ("default", "clang"):
+        one(tally, "build " + variant,
+            ["make", "-j" + JOBS, "VARIANT=" + variant, "all"])
+
+
+def lint(tally):
+    for name in LINTS:
+        one(tally, "lint " + name, ["sh", "tests/lint.sh", name])
+
+
+def cmocka(tally, variant):
+    if not one(tally, "build unit tests, " + variant,
+               ["make", "-j" + JOBS, "VARIANT=" + variant, "unit-programs"]):
+        return
+    base = os.path.join("build", variant, "tests", "unit")
+    for folder, _, files in sorted(os.walk(os.path.join(TOP, base))):
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            source = os.path.join(TOP, os.path.relpath(
+                path, os.path.join(TOP, "build", variant))) + ".c"
+            # A program whose source is gone is a leftover, not a test.
+            if "." in name or not os.path.exists(source):
+                continue
+            code, out, seconds = run([path], 300)
+            good = len(re.findall(r"^\[ +OK \]", out, re.M))
+            skip = len(re.findall(r"^\[  SKIPPED \] [a-z0-9_]+$", out, re.M))
+            bad = len(re.findall(r"^\[  FAILED  \] [a-z0-9_]+$", out, re.M))
+            # cmocka names each failure twice: where it is, and at the end.
+            bad -= bad // 2
+            # Died on the way, or ran nothing: that is a failure, too.
+            if code != 0 or good + skip == 0:
+                bad = max(bad, 1)
+            label = os.path.relpath(path, os.path.join(TOP, base))
+            tally.add("%s %s" % (variant, label), good, bad, skip, seconds)
+            if bad:
+                print(out, flush=True)
+
+
+def net(tally):
+    report = os.path.join(TOP, "build", "net.xml")
+    if os.path.exists(report):
+        os.unlink(report)
+    code, out, seconds = run(
+        ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         "--junitxml=" + report, "tests/net"], 3000)
+    if not os.path.exists(report):
+        tally.add("net", 0, 1, 0, seconds)
+        print(out, flush=True)
+        return
+    root = ElementTree.parse(report).getroot()
+    suite = root if root.tag == "testsuite" else root.find("testsuite")
+    count = {key: int(suite.get(key, 0))
+             for key in ("tests", "failures", "errors", "skipped")}
+    bad = count["failures"] + count["errors"]
+    if code != 0 and bad == 0:
+        bad = 1
+    tally.add("net", count["tests"] - count["failures"] - count["errors"]
+              - count["skipped"], bad, count["skipped"], seconds)
+    if bad or count["skipped"]:
+        print(out, flush=True)
+
+
+def main():
+    steps = {"build": build, "lint": lint,
+             "unit": lambda t: cmocka(t, "default"),
+             "san": lambda t: cmocka(t, "san"), "net": net}
+    wanted = sys.argv[1:] or list(steps)
+    for step in wanted:
+        if step not in steps:
+            sys.exit(__doc__)
+    tally = Tally()
+    for step in wanted:
+        steps[step](tally)
+    if tally.names:
+        print("failed: " + ", ".join(tally.names))
+    line = "%d passed, %d failed" % (tally.passed, tally.failed)
+    if tally.skipped:
+        line += ", %d skipped" % tally.skipped
+    print(line)
+    sys.exit(1 if tally.failed or not tally.passed else 0)
+
+
+if __name__ == "__main__":
+    main()
