@@ -25,7 +25,8 @@ void sandbox_need_caps(const int *caps, size_t n);
  * that it is a folder, root's, not writable by others, and empty.
  */
 void sandbox_empty_dir(const char *path);
-/* sandbox_chroot: checks as above, chroot(2) and chdir(2) there. */
+/* sandbox_chroot: checks as above (makes nothing), chroot(2) and chdir(2)
+ * there. */
 void sandbox_chroot(const char *path);
 /* sandbox_newnet: a network namespace of its own, for a process without
  * sockets.  Returns 0, or -1 with errno where the system does not let. */
@@ -36,9 +37,10 @@ int sandbox_newnet(void);
  * keeps exactly the ncaps capabilities in caps (permitted and effective,
  * later narrowed by sandbox_keep_caps), empties inheritable, ambient and
  * bounding sets, locks securebits, sets no_new_privs, not dumpable, and
- * dies with its parent if pdeath is not 0 (expected parent: ppid).
+ * dies with its parent (SIGKILL) if pdeath is not 0 (expected parent: ppid).
  * Then proves it: re-reads every set and requires that uid 0 can't be
- * regained.
+ * regained.  uid 0 and gid 0 are refused.  Needs CAP_SETUID, CAP_SETGID and
+ * CAP_SETPCAP.
  */
 struct sandbox_ids {
 	uid_t uid;
@@ -46,18 +48,24 @@ struct sandbox_ids {
 };
 void sandbox_drop(const struct sandbox_ids *ids, const int *caps, size_t ncaps,
     int pdeath, pid_t ppid);
-/* sandbox_keep_caps: narrows to exactly caps, and proves it. */
+/* sandbox_keep_caps: narrows to exactly caps, and proves it.  A filter that is
+ * in force by then must let capset and capget. */
 void sandbox_keep_caps(const int *caps, size_t ncaps);
 
-/* sandbox_rlimits: NPROC 0, CORE 0, FSIZE fsize bytes, NOFILE nofile. */
+/*
+ * sandbox_rlimits: NPROC 0, CORE 0, FSIZE fsize bytes, NOFILE nofile, soft and
+ * hard.  Landlock needs two free descriptors: call that first.  ppoll fails if
+ * it is given more than nofile descriptors.
+ */
 void sandbox_rlimits(uint64_t fsize, uint64_t nofile);
 
 /*
  * sandbox_landlock: no access to the file system but for the paths given.
  * rights: SANDBOX_FS_READ (read files and list folders below path) or
- * SANDBOX_FS_RUN (also make and remove sockets and files there).  A path that
- * does not exist is skipped.  Best effort: returns the ABI number in force,
- * 0 where the kernel has no Landlock.
+ * SANDBOX_FS_RUN (also write, make and remove sockets and files there).  A path
+ * that does not exist is skipped.  From ABI 4 on it also forbids to bind and to
+ * connect TCP.  Sets no_new_privs.  Best effort: returns the ABI number that
+ * the kernel has, 0 where it has no Landlock; one that refuses is fatal.
  */
 #define SANDBOX_FS_READ 1
 #define SANDBOX_FS_RUN  2
@@ -70,7 +78,9 @@ int sandbox_landlock(const struct sandbox_path *paths, size_t n);
 /*
  * One allowed system call.  Up to SANDBOX_ARGS conditions on its arguments,
  * all of which must hold; several entries for one call are alternatives.
- * An entry without conditions allows the call with any arguments.
+ * An entry without conditions allows the call with any arguments.  Conditions
+ * are unsigned and of 64 bits, and an argument may stand in only one condition
+ * of an entry (libseccomp's limit).
  */
 #define SANDBOX_ARGS 3
 enum sandbox_op {
@@ -96,12 +106,19 @@ struct sandbox_call {
  * sandbox_seccomp: from here on only the n calls of table; anything else
  * kills the process (SIGSYS), and so does a foreign architecture or x32.
  * params (nparams of them) are what SANDBOX_PARAM entries compare with.
+ * From here on free(3) gives nothing back to the kernel, except for blocks that
+ * malloc(3) had mapped before (128 KiB and more): those must not be freed where
+ * munmap is forbidden.  A second call narrows further; the first table must
+ * then allow seccomp and prctl (PR_SET_NO_NEW_PRIVS), and brk if memory is
+ * short. A call that the architecture does not have is skipped, an unknown name
+ * or a condition that can't be met is fatal.
  */
 void sandbox_seccomp(const struct sandbox_call *table, size_t n,
     const uint64_t *params, size_t nparams);
 /*
  * sandbox_seccomp_export: writes the same filter as libseccomp's readable
- * text to fd, installs nothing.  Returns 0, or -1 with errno.
+ * text to fd, after a comment line for each entry with its reason; installs
+ * nothing.  Returns 0, or -1 with errno (EINVAL, ENOSYS: a faulty table).
  */
 int sandbox_seccomp_export(const struct sandbox_call *table, size_t n,
     const uint64_t *params, size_t nparams, int fd);

@@ -97,7 +97,7 @@ seccomp_reasons(const struct sandbox_call *table, size_t n, int fd)
 	for (i = 0; i < n; i++)
 		if (fprintf(fp, "# %s: %s\n", table[i].name, table[i].why) <
 		    0) {
-			fclose(fp);
+			(void)fclose(fp);
 			return (-EIO);
 		}
 	if (fclose(fp) == EOF)

@@ -82,7 +82,7 @@ run_stderr(void (*fn)(void), char *buf, size_t len)
 static void
 log_priorities(void **state)
 {
-	struct capture c;
+	struct capture c = { 0 };
 
 	(void)state;
 	capture_start(&c, 1);
@@ -108,7 +108,7 @@ log_priorities(void **state)
 static void
 log_verbose_gate(void **state)
 {
-	struct capture c;
+	struct capture c = { 0 };
 
 	(void)state;
 	capture_start(&c, 0);
@@ -127,7 +127,7 @@ log_verbose_gate(void **state)
 static void
 log_escapes(void **state)
 {
-	struct capture c;
+	struct capture c = { 0 };
 
 	(void)state;
 	capture_start(&c, 0);
@@ -138,7 +138,7 @@ log_escapes(void **state)
 static void
 log_relay_claims(void **state)
 {
-	struct capture c;
+	struct capture c = { 0 };
 
 	(void)state;
 	capture_start(&c, 1);
@@ -161,7 +161,7 @@ log_relay_claims(void **state)
 static void
 log_long_lines(void **state)
 {
-	struct capture c;
+	struct capture c = { 0 };
 	char big[LOG_LINE_MAX * 2], *p;
 
 	(void)state;

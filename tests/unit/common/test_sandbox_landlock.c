@@ -194,6 +194,10 @@ child_outside(const void *arg)
 		return (3);
 	if (can_bind(in(p->out, "s")) || unlink(in(p->out, "f")) != -1)
 		return (4);
+	if (kernel_abi() >= 3 &&
+	    (truncate(in(p->out, "f"), 0) != -1 ||
+		truncate(in(p->etc, "f"), 0) != -1))
+		return (7);
 	/* No way round by another name. */
 	if (can_open(in(p->etc, "../out/f"), O_RDONLY))
 		return (5);
