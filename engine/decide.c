@@ -1,0 +1,229 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include <string.h>
+
+#include "common/wire.h"
+#include "engine/decide.h"
+#include "engine/ext.h"
+#include "engine/parse.h"
+
+/* The last unreachable code of RFC 1812 section 5.2.7.1, of RFC 4443. */
+#define DECIDE_UNREACH4_MAX 15
+#define DECIDE_UNREACH6_MAX 6
+
+_Static_assert(STAT_MAX <= 32, "a bit for each counter");
+
+/* What an ICMP error says. */
+enum decide_error {
+	DECIDE_OTHER = 0,
+	DECIDE_TIMEX,  /* in transit */
+	DECIDE_PORT,   /* port unreachable */
+	DECIDE_TOOBIG, /* it speaks about the path's MTU */
+	DECIDE_UNREACH /* any other unreachable */
+};
+
+static void
+decide_pass(struct decision *out, enum stat_kind why)
+{
+	out->order = MSG_PASS;
+	out->stats |= DECIDE_STAT(why);
+}
+
+/* An admitted probe's order.  TCP is never dropped (DESIGN 3, orders). */
+static uint32_t
+decide_admitted(const struct msg_probe *p)
+{
+	if (p->ttl > 1)
+		return (MSG_TURN);
+	if (p->inflection == INFLECTION_ANSWER)
+		return (MSG_INFLECT);
+	return (p->proto == PROTO_TCP ? MSG_PASS : MSG_DROP);
+}
+
+static void
+decide_keep(const struct msg_probe *p, const struct parse *parse,
+    struct pending_probe *probe)
+{
+	memset(probe, 0, sizeof(*probe));
+	probe->family = p->family;
+	probe->proto = p->proto;
+	probe->ttl = p->ttl;
+	probe->relay = p->relay;
+	probe->turn = p->turn;
+	probe->unreachable = p->unreachable;
+	probe->len = p->len;
+	probe->client = parse->src;
+}
+
+void
+decide_probe(const struct decide *d, const struct msg_probe *p, int64_t now,
+    struct pending_probe *probe, struct decision *out)
+{
+	struct gate_ask gate;
+	struct limit_ask limit;
+	struct parse parse;
+	enum gate_verdict verdict;
+
+	memset(out, 0, sizeof(*out));
+	if (parse_probe(p, &parse) != PARSE_OK) {
+		decide_pass(out, STAT_MALFORMED);
+		return;
+	}
+	if (policy_denied(d->policy, p->family, &parse.src)) {
+		decide_pass(out, STAT_DENIED);
+		return;
+	}
+
+	memset(&gate, 0, sizeof(gate));
+	gate.family = p->family;
+	gate.proto = p->proto;
+	gate.client = &parse.src;
+	gate.dport = parse.dport;
+	gate.ttl = p->ttl;
+	verdict = gate_look(d->gate, &gate, now);
+	if (verdict == GATE_CLOSED && p->proto != PROTO_UDP) {
+		decide_pass(out, STAT_GATED);
+		return;
+	}
+
+	memset(&limit, 0, sizeof(limit));
+	limit.family = p->family;
+	limit.client = &parse.src;
+	limit.ttl = p->ttl;
+	limit.gated = verdict == GATE_OPEN;
+	if (limit_take(d->limit, &limit, now) != LIMIT_OK) {
+		decide_pass(out, STAT_LIMITED);
+		/* A trace that is under way shows a star. */
+		if (p->proto == PROTO_UDP && verdict == GATE_OPEN)
+			out->order = MSG_DROP;
+		return;
+	}
+
+	gate_use(d->gate, &gate, d->policy->gate_ns, now);
+	out->order = decide_admitted(p);
+	if (out->order == MSG_TURN)
+		decide_keep(p, &parse, probe);
+}
+
+static enum decide_error
+decide_error4(uint8_t type, uint8_t code)
+{
+	if (type == ICMP4_TIMEX)
+		return (code == 0 ? DECIDE_TIMEX : DECIDE_OTHER);
+	if (type != ICMP4_UNREACH || code > DECIDE_UNREACH4_MAX)
+		return (DECIDE_OTHER);
+	if (code == ICMP4_UNREACH_PORT)
+		return (DECIDE_PORT);
+	return (code == ICMP4_UNREACH_FRAG ? DECIDE_TOOBIG : DECIDE_UNREACH);
+}
+
+static enum decide_error
+decide_error6(uint8_t type, uint8_t code)
+{
+	if (type == ICMP6_TIMEX)
+		return (code == 0 ? DECIDE_TIMEX : DECIDE_OTHER);
+	if (type == ICMP6_TOOBIG)
+		return (DECIDE_TOOBIG);
+	if (type != ICMP6_UNREACH || code > DECIDE_UNREACH6_MAX)
+		return (DECIDE_OTHER);
+	return (code == ICMP6_UNREACH_PORT ? DECIDE_PORT : DECIDE_UNREACH);
+}
+
+/* The answer for the router that was matched, as far as it may be shown. */
+static void
+decide_answer(const struct policy *policy, const struct pending_probe *probe,
+    const struct msg_match *m, struct decision *out)
+{
+	struct ext_room room;
+	struct ext ext;
+
+	out->order = MSG_ANSWER;
+	out->answer.id = m->id;
+	if (policy_hidden(policy, probe->family, &m->router)) {
+		out->answer.flags = MSG_ANSWER_HIDE;
+		out->stats |= DECIDE_STAT(STAT_HIDDEN);
+		return;
+	}
+	memset(&room, 0, sizeof(room));
+	room.family = probe->family;
+	room.probe_len = probe->len;
+	room.relay = probe->relay;
+	/* As the packet process sees it, which then takes own form. */
+	room.no_router = m->from_client ||
+	    addr_is_martian(probe->family, &m->router) ||
+	    policy_is_own(policy, probe->family, &m->router);
+	ext_read(probe->family, m->data, m->datalen, m->ext_len, &ext);
+	ext_choose(&room, &ext, &out->answer);
+}
+
+/* FINAL, unless it was ordered at settle: then it is under way already. */
+static void
+decide_final(enum pending_state before, struct decision *out)
+{
+	if (before != PENDING_SETTLED)
+		out->order = MSG_FINAL;
+}
+
+static void
+decide_error(const struct policy *policy, const struct pending_probe *probe,
+    enum pending_state before, const struct msg_match *m, struct decision *out)
+{
+	enum decide_error error;
+
+	error = probe->family == FAMILY_V4
+	    ? decide_error4(m->icmp_type, m->icmp_code)
+	    : decide_error6(m->icmp_type, m->icmp_code);
+	switch (error) {
+	case DECIDE_TIMEX:
+		decide_answer(policy, probe, m, out);
+		return;
+	case DECIDE_PORT:
+	case DECIDE_UNREACH:
+		if (m->from_client) {
+			decide_final(before, out);
+			return;
+		}
+		out->stats |= DECIDE_STAT(STAT_UNREACHABLE);
+		if (error == DECIDE_UNREACH &&
+		    probe->unreachable == UNREACHABLE_RELAY)
+			decide_answer(policy, probe, m, out);
+		return;
+	case DECIDE_TOOBIG:
+	case DECIDE_OTHER:
+		return;
+	}
+}
+
+int
+decide_match(const struct policy *policy, const struct pending_probe *probe,
+    enum pending_state before, const struct msg_match *m, struct decision *out,
+    const char **why)
+{
+	memset(out, 0, sizeof(*out));
+	switch (m->kind) {
+	case MATCH_ERROR:
+		decide_error(policy, probe, before, m, out);
+		return (0);
+	case MATCH_REPLY:
+		if (probe->proto != PROTO_ICMP || probe->turn != TURN_MIRROR) {
+			*why = "an echo reply to no mirrored echo request";
+			return (-1);
+		}
+		break;
+	case MATCH_RESET:
+		if (probe->proto != PROTO_TCP || probe->turn != TURN_MIRROR) {
+			*why = "a reset to no mirrored SYN";
+			return (-1);
+		}
+		break;
+	case MATCH_KIND_LAST:
+	default:
+		*why = "bad kind of match";
+		return (-1);
+	}
+	decide_final(before, out);
+	return (0);
+}

@@ -1,0 +1,54 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#ifndef ENGINE_DECIDE_H
+#define ENGINE_DECIDE_H
+
+#include <stdint.h>
+
+#include "common/msg.h"
+#include "common/policy.h"
+#include "engine/gate.h"
+#include "engine/limit.h"
+#include "engine/pending.h"
+
+/*
+ * What is to become of a probe, and of what a turned probe met.  What the
+ * packet process enforces from its record (relay mode, turn form, inflection,
+ * unreachables) is taken from the probe's message, not from the policy in
+ * force: a reload in between must not make an order a violation.
+ */
+
+struct decide {
+	const struct policy *policy; /* in force */
+	struct gate *gate;
+	struct limit *limit;
+};
+
+#define DECIDE_STAT(stat) (1U << (stat))
+
+struct decision {
+	uint32_t order;           /* MSG_PASS ... MSG_FINAL; 0: none */
+	uint32_t stats;           /* DECIDE_STAT of each to be counted */
+	struct msg_answer answer; /* if order is MSG_ANSWER */
+};
+
+/*
+ * decide_probe: now in ns of CLOCK_MONOTONIC.  Always an order: PASS, DROP,
+ * INFLECT or TURN; for TURN *probe is what pending_turned is to keep.
+ */
+void decide_probe(const struct decide *, const struct msg_probe *, int64_t now,
+    struct pending_probe *probe, struct decision *out);
+
+/*
+ * decide_match: before is the state that the probe was in.  An order may be
+ * ANSWER or FINAL, or there is none.  Returns 0, or -1 with *why set: nothing
+ * like this can answer this probe, so the packet process broke its rules.
+ */
+int decide_match(const struct policy *, const struct pending_probe *,
+    enum pending_state before, const struct msg_match *, struct decision *out,
+    const char **why);
+
+#endif /* ENGINE_DECIDE_H */
