@@ -1,0 +1,227 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+/* What the engine does with each message. */
+
+#include "common/log.h"
+#include "engine/decide.h"
+#include "engine/state.h"
+#include "engine/stats.h"
+
+static int engine_conf(struct engine *, struct imsg *, const char **);
+static int engine_commit(struct engine *, struct imsg *, const char **);
+static int engine_abort(struct engine *, struct imsg *, const char **);
+static int engine_verbose(struct engine *, struct imsg *, const char **);
+static int engine_stats(struct engine *, struct imsg *, const char **);
+static int engine_ping(struct engine *, struct imsg *, const char **);
+static int engine_stop(struct engine *, struct imsg *, const char **);
+static int engine_probe(struct engine *, struct imsg *, const char **);
+static int engine_match(struct engine *, struct imsg *, const char **);
+static int engine_expired(struct engine *, struct imsg *, const char **);
+
+static const struct engine_handler engine_from_controller[] = {
+	{ MSG_CONF_BEGIN, engine_conf },
+	{ MSG_CONF_COMMON, engine_conf },
+	{ MSG_CONF_LISTEN, engine_conf },
+	{ MSG_CONF_PORTS, engine_conf },
+	{ MSG_CONF_RULE, engine_conf },
+	{ MSG_CONF_HIDE, engine_conf },
+	{ MSG_CONF_END, engine_conf },
+	{ MSG_CONF_COMMIT, engine_commit },
+	{ MSG_CONF_ABORT, engine_abort },
+	{ MSG_VERBOSE, engine_verbose },
+	{ MSG_STATS, engine_stats },
+	{ MSG_PING, engine_ping },
+	{ MSG_STOP, engine_stop },
+};
+
+static const struct engine_handler engine_from_priv[] = {
+	{ MSG_PROBE, engine_probe },
+	{ MSG_MATCH, engine_match },
+	{ MSG_EXPIRED, engine_expired },
+};
+
+static const struct engine_border engine_borders[ENGINE_PEERS] = {
+	{ &msg_controller_to_engine, engine_from_controller,
+	    sizeof(engine_from_controller) / sizeof(engine_from_controller[0]),
+	    1 },
+	{ &msg_priv_to_engine, engine_from_priv,
+	    sizeof(engine_from_priv) / sizeof(engine_from_priv[0]),
+	    ENGINE_RESERVE },
+};
+
+const struct engine_border *
+engine_border(enum engine_peer peer)
+{
+	return (&engine_borders[peer]);
+}
+
+/* There was a buffer for it before the message was taken. */
+static void
+engine_queued(int rc)
+{
+	if (rc == -1)
+		fatal(EXIT_LOST, "no buffer for a message");
+}
+
+static int
+engine_conf(struct engine *e, struct imsg *imsg, const char **why)
+{
+	int done;
+
+	e->staged = 0;
+	if (msg_get_policy(imsg, e->shadow, &e->stage, &done, why) == -1)
+		return (-1);
+	if (done) {
+		e->staged = e->shadow->generation;
+		engine_queued(msg_put_u32(
+		    &e->ib[ENGINE_CONTROLLER], MSG_STAGED, 0, e->staged));
+	}
+	return (0);
+}
+
+static int
+engine_commit(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct policy *old;
+	uint32_t generation;
+
+	if (msg_get_u32(imsg, &generation, why) == -1)
+		return (-1);
+	if (e->staged == 0 || generation != e->staged) {
+		*why = "this generation is not staged";
+		return (-1);
+	}
+	old = e->policy;
+	e->policy = e->shadow;
+	e->shadow = old;
+	e->staged = 0;
+	limit_set(e->limit, e->policy, e->now);
+	e->state = MSG_RUN;
+	engine_queued(msg_put_u32(
+	    &e->ib[ENGINE_CONTROLLER], MSG_COMMITTED, 0, generation));
+	return (0);
+}
+
+static int
+engine_abort(struct engine *e, struct imsg *imsg, const char **why)
+{
+	uint32_t generation;
+
+	if (msg_get_u32(imsg, &generation, why) == -1)
+		return (-1);
+	e->stage = 0;
+	e->staged = 0;
+	return (0);
+}
+
+static int
+engine_verbose(struct engine *e, struct imsg *imsg, const char **why)
+{
+	uint8_t verbose;
+
+	(void)e;
+	if (msg_get_u8(imsg, 1, &verbose, why) == -1)
+		return (-1);
+	log_setverbose(verbose);
+	return (0);
+}
+
+static int
+engine_stats(struct engine *e, struct imsg *imsg, const char **why)
+{
+	if (msg_get_empty(imsg, why) == -1)
+		return (-1);
+	e->stats.tally[TALLY_LOG_DROPPED] = e->log.dropped;
+	engine_queued(msg_put_stats(&e->ib[ENGINE_CONTROLLER], MSG_STATS_DATA,
+	    imsg_get_id(imsg), &e->stats));
+	return (0);
+}
+
+static int
+engine_ping(struct engine *e, struct imsg *imsg, const char **why)
+{
+	uint32_t number;
+
+	if (msg_get_u32(imsg, &number, why) == -1)
+		return (-1);
+	/* Where it can't go on, the controller finds that out by its absence.
+	 */
+	if (e->lost ||
+	    msg_put_u32(&e->ib[ENGINE_PRIV], MSG_PING_ON, 0, number) == -1)
+		log_debug("ping %u does not go on", number);
+	return (0);
+}
+
+static int
+engine_stop(struct engine *e, struct imsg *imsg, const char **why)
+{
+	if (msg_get_empty(imsg, why) == -1)
+		return (-1);
+	e->stopped = 1;
+	return (0);
+}
+
+static int
+engine_probe(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct decide decide = { e->policy, e->gate, e->limit };
+	struct pending_probe keep;
+	struct msg_probe probe;
+	struct decision d;
+
+	if (msg_get_probe(imsg, &probe, why) == -1 ||
+	    pending_begin(e->pending, probe.id, why) == -1)
+		return (-1);
+	if (e->state != MSG_RUN) {
+		/* Its COMMIT was quicker than ours. */
+		engine_queued(
+		    msg_put_order(&e->ib[ENGINE_PRIV], MSG_PASS, probe.id));
+		return (0);
+	}
+	decide_probe(&decide, &probe, e->now, &keep, &d);
+	stats_count(&e->stats, d.stats, probe.family, probe.proto);
+	if (d.order == MSG_TURN)
+		pending_turned(e->pending, probe.id, &keep);
+	engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], d.order, probe.id));
+	return (0);
+}
+
+static int
+engine_match(struct engine *e, struct imsg *imsg, const char **why)
+{
+	const struct pending_probe *probe;
+	struct msg_match match;
+	struct decision d;
+	enum pending_state before;
+
+	if (msg_get_match(imsg, &match, why) == -1 ||
+	    pending_match(e->pending, match.id, &probe, &before, why) == -1 ||
+	    decide_match(e->policy, probe, before, &match, &d, why) == -1)
+		return (-1);
+	stats_count(&e->stats, d.stats, probe->family, probe->proto);
+	if (d.order == MSG_ANSWER)
+		engine_queued(msg_put_answer(&e->ib[ENGINE_PRIV], &d.answer));
+	else if (d.order != 0)
+		engine_queued(
+		    msg_put_order(&e->ib[ENGINE_PRIV], d.order, match.id));
+	return (0);
+}
+
+static int
+engine_expired(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct msg_id id;
+	enum msg_expiry expiry;
+
+	if (msg_get_expired(imsg, &id, &expiry, why) == -1)
+		return (-1);
+	if (expiry == EXPIRY_TIMEOUT)
+		return (pending_end(e->pending, id, why));
+	if (pending_settle(e->pending, id, why) == -1)
+		return (-1);
+	engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], MSG_FINAL, id));
+	return (0);
+}

@@ -1,0 +1,99 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#ifndef ENGINE_STATE_H
+#define ENGINE_STATE_H
+
+#include <poll.h>
+#include <stdint.h>
+
+#include "common/child.h"
+#include "common/imsg.h"
+#include "common/msg.h"
+#include "common/policy.h"
+#include "common/stats.h"
+#include "engine/gate.h"
+#include "engine/limit.h"
+#include "engine/pending.h"
+
+/* The engine's whole state, and its parts; for engine/ and its tests only. */
+
+/* Buffers that a turn of the loop leaves to pings and answers. */
+#define ENGINE_RESERVE 8
+/* Bytes of a table's secret. */
+#define ENGINE_SECRET 16
+
+enum engine_peer {
+	ENGINE_CONTROLLER = 0,
+	ENGINE_PRIV,
+	ENGINE_PEERS
+};
+
+struct engine;
+struct engine_handler {
+	uint32_t type;
+	/* 0, or -1 with *why set: a violation by the sender. */
+	int (*handle)(struct engine *, struct imsg *, const char **why);
+};
+
+/* One border, seen from here. */
+struct engine_border {
+	const struct msg_border *from;
+	const struct engine_handler *handlers;
+	size_t nhandlers;
+	size_t reserve; /* buffers that must be free for the next message */
+};
+
+struct engine {
+	struct imsgbuf ib[ENGINE_PEERS];
+	enum msg_state state;
+	int stopped;     /* STOP was received */
+	int lost;        /* the packet process is gone */
+	int64_t lost_at; /* since then, ns */
+	int64_t now;     /* of this turn of the loop, ns */
+	struct child_log log;
+	struct stats stats;
+
+	struct policy *policy; /* in force */
+	struct policy *shadow; /* staged, or being so */
+	uint32_t stage;        /* of msg_get_policy */
+	uint32_t staged;       /* generation of a whole shadow, or 0 */
+
+	struct gate *gate;
+	struct limit *limit;
+	struct pending *pending;
+};
+
+/* After the packet process is gone, a STOP may still come this long, ns. */
+#define ENGINE_GRACE_NS 300000000LL
+
+/*
+ * engine_tables: allocates all tables, for npending records, with secret keys
+ * from getrandom(2).  Returns 0, or -1 with errno; what was made before stays
+ * for engine_free.
+ */
+int engine_tables(struct engine *, uint32_t npending);
+/*
+ * engine_open_priv: the border with the packet process, on fd, with buffers
+ * for npending orders.  Returns 0, or -1 with errno.
+ */
+int engine_open_priv(struct engine *, int fd, uint32_t npending);
+/* engine_free: the tables; for tests. */
+void engine_free(struct engine *);
+
+/*
+ * engine_poll: what to wait for, and returns until when (ns).
+ * engine_turn: one turn of the loop, after a wait: reads once from each peer
+ * that is ready, handles all messages as far as there are buffers for what
+ * they cause, writes what is queued.  Returns 1 once STOP was received, else
+ * 0.  Fatal if a peer is lost or breaks its rules.
+ */
+int64_t engine_poll(const struct engine *, struct pollfd pfds[ENGINE_PEERS]);
+int engine_turn(struct engine *, const struct pollfd pfds[ENGINE_PEERS]);
+
+/* engine_border: what is taken from a peer. */
+const struct engine_border *engine_border(enum engine_peer);
+
+#endif /* ENGINE_STATE_H */
