@@ -1,0 +1,396 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/proc.h"
+#include "uturnd/controller.h"
+#include "uturnd/notify.h"
+
+static void controller_signal(int);
+static void controller_flags(struct controller *);
+static void controller_children(struct controller *, const struct pollfd *);
+static const char *controller_locked(struct controller *, enum child_id);
+static const char *controller_act(struct controller *, enum reload_action);
+static void controller_ready(struct controller *);
+static void controller_watch(struct controller *, int64_t);
+static int controller_finish(struct controller *);
+static void controller_say_why(const struct controller *, int);
+
+/* Set by the handler, taken back by the loop. */
+static volatile sig_atomic_t got_term, got_hup, got_chld;
+
+void
+controller_init(struct controller *c, struct conf *conf)
+{
+	memset(c, 0, sizeof(*c));
+	c->children.first = -1;
+	control_init(&c->control, request_handle, c);
+	reload_init(&c->reload);
+	watchdog_init(&c->watchdog);
+	c->conf = conf;
+	c->report_fd = -1;
+	c->notify_fd = -1;
+	c->boot_deadline = LOOP_FOREVER;
+	c->cause = CONTROLLER_RUNS;
+}
+
+void
+controller_signals(struct controller *c)
+{
+	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1 };
+
+	if (loop_signals_init(sigs, sizeof(sigs) / sizeof(sigs[0]),
+		controller_signal, &c->waitmask) == -1)
+		fatal(EXIT_START, "signals");
+}
+
+static void
+controller_signal(int sig)
+{
+	switch (sig) {
+	case SIGTERM:
+	case SIGINT:
+		got_term = 1;
+		break;
+	case SIGHUP:
+		got_hup = 1;
+		break;
+	case SIGCHLD:
+		got_chld = 1;
+		break;
+	}
+}
+
+int
+controller_run(struct controller *c)
+{
+	struct pollfd pfd[CHILD_MAX + CONTROL_POLLFDS];
+	int64_t now;
+	int i;
+
+	c->boot_deadline = loop_now() + CONTROLLER_BOOT_NS;
+	while (c->cause == CONTROLLER_RUNS) {
+		for (i = 0; i < CHILD_MAX; i++)
+			child_pollfd(&c->children.child[i], &pfd[i]);
+		control_pollfds(&c->control, pfd + CHILD_MAX);
+		/* Clients wait in the backlog until there is a daemon. */
+		if (loop_wait(pfd,
+			c->ready_since != 0 ? CHILD_MAX + CONTROL_POLLFDS
+					    : CHILD_MAX,
+			controller_deadline(c), &c->waitmask) == -1)
+			fatal(EXIT_LOST, "ppoll");
+		now = loop_now();
+		/* Before the timers: an answer may be there already. */
+		controller_children(c, pfd);
+		controller_flags(c);
+		if (c->ready_since != 0)
+			control_dispatch(&c->control, pfd + CHILD_MAX, now);
+		controller_timers(c, now);
+	}
+	return (controller_finish(c));
+}
+
+static void
+controller_children(struct controller *c, const struct pollfd *pfd)
+{
+	int64_t now = loop_now();
+	int i;
+
+	for (i = 0; i < CHILD_MAX; i++) {
+		switch (children_handle(&c->children, (enum child_id)i, &pfd[i],
+		    now, controller_message, c)) {
+		case CHILD_OK:
+			break;
+		case CHILD_GONE:
+			controller_end(c, EXIT_LOST);
+			break;
+		case CHILD_FAULT:
+			controller_end(c, EXIT_VIOLATION);
+			break;
+		}
+	}
+}
+
+static void
+controller_flags(struct controller *c)
+{
+	if (got_chld) {
+		got_chld = 0;
+		if (children_reap(&c->children) > 0)
+			controller_end(c, EXIT_LOST);
+	}
+	if (got_term) {
+		got_term = 0;
+		controller_end(c, EXIT_OK);
+	}
+	/* During the start it waits for its turn. */
+	if (got_hup && c->ready_since != 0) {
+		got_hup = 0;
+		reconf_begin(c, NULL);
+	}
+}
+
+void
+controller_end(struct controller *c, int cause)
+{
+	if (c->cause == CONTROLLER_RUNS)
+		c->cause = cause;
+}
+
+int64_t
+controller_deadline(const struct controller *c)
+{
+	int64_t deadline = c->boot_deadline;
+
+	if (c->reload.deadline < deadline)
+		deadline = c->reload.deadline;
+	if (c->watchdog.next < deadline)
+		deadline = c->watchdog.next;
+	if (c->ready_since != 0 && control_deadline(&c->control) < deadline)
+		deadline = control_deadline(&c->control);
+	return (deadline);
+}
+
+void
+controller_timers(struct controller *c, int64_t now)
+{
+	int i;
+
+	if (c->cause != CONTROLLER_RUNS)
+		return;
+	if (now >= c->boot_deadline) {
+		for (i = 0; i < CHILD_MAX; i++)
+			if (c->children.child[i].state == MSG_BOOT)
+				log_warnx("%s: not ready within 10 s",
+				    c->children.child[i].name);
+		c->boot_deadline = LOOP_FOREVER;
+		controller_end(c, EXIT_HUNG);
+		return;
+	}
+	(void)controller_act(c, reload_timer(&c->reload, now));
+	controller_watch(c, now);
+}
+
+const char *
+controller_message(void *arg, enum child_id id, struct imsg *imsg)
+{
+	struct controller *c = arg;
+	const char *why;
+	uint32_t type = imsg_get_type(imsg), value;
+	int64_t now = loop_now();
+
+	switch (type) {
+	case MSG_LOCKED:
+		return (controller_locked(c, id));
+	case MSG_STATS_DATA:
+		return (request_stats(c, id, imsg));
+	case MSG_PAUSED:
+		return (request_paused(c, imsg));
+	case MSG_STAGED:
+	case MSG_COMMITTED:
+	case MSG_PONG:
+		break;
+	default:
+		return ("not expected here");
+	}
+	if (msg_get_u32(imsg, &value, &why) == -1)
+		return (why);
+	if (type == MSG_STAGED)
+		return (controller_act(
+		    c, reload_staged(&c->reload, id, value, now)));
+	if (type == MSG_COMMITTED)
+		return (controller_act(
+		    c, reload_committed(&c->reload, id, value, now)));
+	if (watchdog_pong(&c->watchdog, value, now) == -1)
+		return ("a number that was not sent");
+	return (NULL);
+}
+
+static const char *
+controller_locked(struct controller *c, enum child_id id)
+{
+	int i;
+
+	c->children.child[id].state = MSG_READY;
+	log_debug("%s: locked up", c->children.child[id].name);
+	for (i = 0; i < CHILD_MAX; i++)
+		if (c->children.child[i].state == MSG_BOOT)
+			return (NULL);
+	c->boot_deadline = LOOP_FOREVER;
+	(void)controller_stage(c, c->conf);
+	return (NULL);
+}
+
+uint32_t
+controller_stage(struct controller *c, const struct conf *conf)
+{
+	struct policy *policy;
+	uint32_t generation;
+	int i;
+
+	if ((policy = calloc(1, sizeof(*policy))) == NULL)
+		fatal(EXIT_LOST, "no memory for a policy");
+	generation = reload_begin(&c->reload, loop_now());
+	if (generation != 0) {
+		conf_policy(conf, policy);
+		policy->generation = generation;
+		for (i = 0; i < CHILD_MAX; i++)
+			if (msg_put_policy(
+				&c->children.child[i].ibuf, policy) == -1)
+				fatal(EXIT_LOST, "%s: policy",
+				    c->children.child[i].name);
+	}
+	free(policy);
+	return (generation);
+}
+
+/* What the state machine wants.  Returns NULL, or the fault of a message. */
+static const char *
+controller_act(struct controller *c, enum reload_action action)
+{
+	struct child *child = c->children.child;
+	uint32_t generation = c->reload.generation;
+	int i;
+
+	switch (action) {
+	case RELOAD_WAIT:
+		break;
+	case RELOAD_COMMIT:
+		child += reload_turn(&c->reload);
+		/* From now on it may say what only a running one may. */
+		child->state = MSG_RUN;
+		if (msg_put_u32(&child->ibuf, MSG_CONF_COMMIT, 0, generation) ==
+		    -1)
+			fatal(EXIT_LOST, "%s: commit", child->name);
+		break;
+	case RELOAD_DONE:
+		if (c->ready_since == 0)
+			controller_ready(c);
+		else
+			reconf_done(c);
+		break;
+	case RELOAD_ABORT:
+		for (i = 0; i < CHILD_MAX; i++)
+			if (msg_put_u32(&child[i].ibuf, MSG_CONF_ABORT, 0,
+				generation) == -1)
+				fatal(EXIT_LOST, "%s: abort", child[i].name);
+		for (i = 0; i < CHILD_MAX; i++)
+			if ((c->reload.staged & (1U << i)) == 0)
+				log_warnx("%s: no answer to a configuration "
+					  "within 5 s",
+				    child[i].name);
+		if (c->ready_since == 0)
+			controller_end(c, EXIT_HUNG);
+		else
+			reconf_aborted(c, "no answer within 5 s");
+		break;
+	case RELOAD_HUNG:
+		log_warnx("%s: no answer to a commit within 5 s",
+		    child[reload_turn(&c->reload)].name);
+		controller_end(c, EXIT_HUNG);
+		break;
+	case RELOAD_FAULT:
+		return ("not due");
+	}
+	return (NULL);
+}
+
+static void
+controller_ready(struct controller *c)
+{
+	c->ready_since = loop_now();
+	c->conf_generation = c->reload.generation;
+	watchdog_start(&c->watchdog, c->ready_since);
+	if (!c->foreground) {
+		log_to_syslog("uturnd");
+		if (proc_report(c->report_fd, EXIT_OK) == -1)
+			log_warn("report to the starting process");
+		c->report_fd = -1;
+	}
+	log_info("ready: %u listen addresses, queue %u",
+	    c->conf->policy.nlisten, c->conf->fixed.queue);
+	notify_ready(c->notify_fd);
+}
+
+static void
+controller_watch(struct controller *c, int64_t now)
+{
+	struct child *child = c->children.child;
+	int i, silent = 0;
+
+	switch (watchdog_timer(&c->watchdog, now)) {
+	case WATCHDOG_NOTHING:
+		return;
+	case WATCHDOG_PING:
+		if (msg_put_u32(&child[CHILD_ENGINE].ibuf, MSG_PING, 0,
+			c->watchdog.number) == -1)
+			fatal(EXIT_LOST, "ping");
+		return;
+	case WATCHDOG_ASK:
+		for (i = 0; i < CHILD_MAX; i++)
+			if (msg_put_empty(&child[i].ibuf, MSG_STATS, 0) == -1)
+				fatal(EXIT_LOST, "ping");
+		return;
+	case WATCHDOG_HUNG:
+		break;
+	}
+	for (i = 0; i < CHILD_MAX; i++)
+		if (child[i].heard < c->watchdog.asked) {
+			log_warnx("%s: hangs", child[i].name);
+			silent++;
+		}
+	if (silent == 0)
+		log_warnx("a ping went lost between engine and packet "
+			  "process");
+	controller_end(c, EXIT_HUNG);
+}
+
+static int
+controller_finish(struct controller *c)
+{
+	struct child *child = c->children.child;
+	int code, i;
+
+	control_close(&c->control, 1);
+	if (c->cause == EXIT_OK) {
+		log_info("stopping");
+		notify_stopping(c->notify_fd);
+		for (i = 0; i < CHILD_MAX; i++)
+			/* The end of file says the same. */
+			if (!child[i].lost &&
+			    (msg_put_empty(&child[i].ibuf, MSG_STOP, 0) == -1 ||
+				imsgbuf_write(&child[i].ibuf) == -1))
+				log_debug("%s: can't be told", child[i].name);
+	}
+	/* Whoever broke a rule or hangs gets no more time. */
+	children_collect(&c->children,
+	    c->cause == EXIT_VIOLATION || c->cause == EXIT_HUNG, &c->waitmask);
+	code = children_exit_code(&c->children, c->ready_since != 0, c->cause);
+	if (code != EXIT_OK)
+		controller_say_why(c, code);
+	if (c->report_fd != -1)
+		(void)proc_report(c->report_fd, code);
+	return (code);
+}
+
+static void
+controller_say_why(const struct controller *c, int code)
+{
+	char how[80];
+	int i, culprit = children_culprit(&c->children);
+
+	for (i = 0; i < CHILD_MAX; i++) {
+		child_describe_end(&c->children.child[i], how, sizeof(how));
+		if (i == culprit)
+			log_warnx("%s: %s", c->children.child[i].name, how);
+		else
+			log_debug("%s: %s", c->children.child[i].name, how);
+	}
+	log_warnx("%s with code %d",
+	    c->ready_since != 0 ? "ending" : "start failed, ending", code);
+}

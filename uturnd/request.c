@@ -1,0 +1,213 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "uturnd/controller.h"
+#include "uturnd/printconf.h"
+
+static void request_send_stats(struct controller *, struct control_client *);
+static void request_config(struct controller *, struct control_client *);
+static void request_processes(struct controller *, struct control_client *);
+static void
+request_pause(struct controller *, struct control_client *, uint8_t);
+static void request_verbose(struct controller *, struct control_client *);
+static void stats_sum(struct stats *, const struct stats *);
+
+void
+request_handle(void *arg, struct control_client *cl)
+{
+	struct controller *c = arg;
+
+	switch (cl->request) {
+	case MSG_CTL_STATS:
+		request_send_stats(c, cl);
+		break;
+	case MSG_CTL_CONFIG:
+		request_config(c, cl);
+		break;
+	case MSG_CTL_PROCESSES:
+		request_processes(c, cl);
+		break;
+	case MSG_CTL_RELOAD:
+		reconf_begin(c, cl);
+		break;
+	case MSG_CTL_PAUSE:
+		request_pause(c, cl, 1);
+		break;
+	case MSG_CTL_RESUME:
+		request_pause(c, cl, 0);
+		break;
+	case MSG_CTL_VERBOSE:
+		request_verbose(c, cl);
+		break;
+	default:
+		control_result(cl, RESULT_FAILED, "not known here");
+		break;
+	}
+}
+
+static void
+request_send_stats(struct controller *c, struct control_client *cl)
+{
+	int i;
+
+	memset(&cl->sum, 0, sizeof(cl->sum));
+	cl->got = 0;
+	for (i = 0; i < CHILD_MAX; i++)
+		if (msg_put_empty(
+			&c->children.child[i].ibuf, MSG_STATS, cl->id) == -1)
+			fatal(EXIT_LOST, "%s: request",
+			    c->children.child[i].name);
+}
+
+const char *
+request_stats(struct controller *c, enum child_id id, struct imsg *imsg)
+{
+	struct control_client *cl;
+	struct msg_info info;
+	struct stats stats;
+	const char *why;
+	unsigned int bit = 1U << id;
+	int i;
+
+	if (msg_get_stats(imsg, &stats, &why) == -1)
+		return (why);
+	/* 0: the watchdog's.  Else the client may have gone meanwhile. */
+	cl = control_find(&c->control, imsg_get_id(imsg));
+	if (cl == NULL)
+		return (NULL);
+	if (cl->request != MSG_CTL_STATS || (cl->got & bit) != 0)
+		return ("not asked for");
+	stats_sum(&cl->sum, &stats);
+	cl->got |= bit;
+	if (cl->got != (1U << CHILD_MAX) - 1)
+		return (NULL);
+	for (i = 0; i < CHILD_MAX; i++)
+		cl->sum.tally[TALLY_LOG_DROPPED] +=
+		    c->children.child[i].log_dropped;
+	memset(&info, 0, sizeof(info));
+	info.paused = c->paused;
+	info.generation = c->conf_generation;
+	info.pending_max = c->conf->fixed.pending;
+	info.uptime_ns = (uint64_t)(loop_now() - c->ready_since);
+	control_stats(cl, &info, &cl->sum);
+	control_end(cl);
+	return (NULL);
+}
+
+static void
+stats_sum(struct stats *sum, const struct stats *add)
+{
+	int f, i, p;
+
+	for (i = 0; i < STAT_MAX; i++)
+		for (f = 0; f < FAMILY_MAX; f++)
+			for (p = 0; p < PROTO_MAX; p++)
+				sum->stat[i][f][p] += add->stat[i][f][p];
+	for (i = 0; i < TALLY_MAX; i++)
+		sum->tally[i] += add->tally[i];
+}
+
+static void
+request_config(struct controller *c, struct control_client *cl)
+{
+	char *text = NULL, *line, *rest;
+	size_t len;
+	FILE *fp;
+	int ok;
+
+	if ((fp = open_memstream(&text, &len)) == NULL) {
+		control_result(cl, RESULT_FAILED, "no memory");
+		return;
+	}
+	ok = conf_print(c->conf, fp) == 0;
+	if (fclose(fp) == EOF || !ok) {
+		control_result(cl, RESULT_FAILED, "no memory");
+		free(text);
+		return;
+	}
+	rest = text;
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (rest != NULL || *line != '\0')
+			control_line(cl, LOG_INFO, line);
+	free(text);
+	control_end(cl);
+}
+
+static void
+request_processes(struct controller *c, struct control_client *cl)
+{
+	int i;
+
+	control_process(cl, getpid(), "controller");
+	for (i = 0; i < CHILD_MAX; i++)
+		if (c->children.child[i].pid > 0)
+			control_process(cl, c->children.child[i].pid,
+			    c->children.child[i].name);
+	control_end(cl);
+}
+
+static void
+request_pause(struct controller *c, struct control_client *cl, uint8_t pause)
+{
+	cl->value = pause;
+	if (msg_put_u8(&c->children.child[CHILD_PRIV].ibuf, MSG_PAUSE, cl->id,
+		pause) == -1)
+		fatal(EXIT_LOST, "packet process: pause");
+	c->pausing++;
+}
+
+/* Answers come in the order of the orders, so all that wait for it have it. */
+const char *
+request_paused(struct controller *c, struct imsg *imsg)
+{
+	struct control_client *cl;
+	const char *why;
+	uint8_t value;
+	size_t i;
+
+	if (msg_get_u8(imsg, 1, &value, &why) == -1)
+		return (why);
+	if (c->pausing == 0)
+		return ("not asked for");
+	c->pausing--;
+	if (c->paused != value)
+		log_info("%s",
+		    value ? "paused: every probe is left to the host"
+			  : "resumed");
+	c->paused = value;
+	for (i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		cl = &c->control.client[i];
+		if (cl->id == 0 || cl->value != value)
+			continue;
+		if (cl->request == MSG_CTL_PAUSE ||
+		    cl->request == MSG_CTL_RESUME)
+			control_result(
+			    cl, RESULT_OK, value ? "paused" : "resumed");
+	}
+	return (NULL);
+}
+
+static void
+request_verbose(struct controller *c, struct control_client *cl)
+{
+	int i;
+
+	for (i = 0; i < CHILD_MAX; i++)
+		if (msg_put_u8(&c->children.child[i].ibuf, MSG_VERBOSE, 0,
+			cl->value) == -1)
+			fatal(EXIT_LOST, "%s: verbose",
+			    c->children.child[i].name);
+	log_setverbose(cl->value);
+	log_info("log: %s", cl->value ? "verbose" : "brief");
+	control_result(
+	    cl, RESULT_OK, "log: %s", cl->value ? "verbose" : "brief");
+}
