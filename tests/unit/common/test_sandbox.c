@@ -5,9 +5,11 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -81,6 +83,44 @@ child_chroot(const void *arg)
 	if (access("/tmp", F_OK) != -1 || access("/../etc", F_OK) != -1)
 		return (3);
 	return (0);
+}
+
+/* As each process does it: into the empty folder first, where no /proc is. */
+static int
+child_all_in_order(const void *arg)
+{
+	static const struct sandbox_ids ids = { 65534, 65533 };
+	static const struct sandbox_call table[] = {
+		{ "exit_group", "the end", { { 0 } } },
+		{ "capset", "the second stage", { { 0 } } },
+		{ "capget", "its proof", { { 0 } } },
+	};
+	static const int both[] = { CAP_NET_ADMIN, CAP_NET_RAW };
+
+	if (sandbox_newnet() == -1)
+		return (1);
+	sandbox_chroot(arg);
+	sandbox_landlock(NULL, 0);
+	sandbox_drop(&ids, both, 2, 1, getppid());
+	sandbox_rlimits(0, 3);
+	sandbox_seccomp(table, 3, NULL, 0);
+	sandbox_keep_caps(both, 1);
+	/* Raw: before _exit(2) a sanitizer makes a call of its own. */
+	syscall(SYS_exit_group, 21);
+	return (1);
+}
+
+static void
+all_in_order(void **state)
+{
+	struct child_result r;
+
+	(void)state;
+	child_need_root();
+	child_run(&r, child_empty_dir, below("new"));
+	child_expect_exit(&r, 0);
+	child_run(&r, child_all_in_order, below("new"));
+	child_expect_exit(&r, 21);
 }
 
 static void
@@ -278,6 +318,7 @@ main(void)
 		    empty_dir_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    chroot_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_in_order, setup, teardown),
 		cmocka_unit_test(newnet),
 		cmocka_unit_test(rlimits),
 	};
