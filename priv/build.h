@@ -16,7 +16,8 @@
  * Writes every packet that uturnd sends, from a record alone (and, for an
  * answer, up to 64 bytes of objects that the engine rebuilt).  Pure: no I/O,
  * no globals.  Each returns the packet's length, at most outlen, or 0 when
- * the record does not allow it (the caller drops and counts).
+ * the record does not allow it (the caller drops and counts).  rec->headlen is
+ * what the probe's length and WIRE_HEAD_MAX allow, no less.
  */
 
 /* The largest packet that is ever built. */
@@ -33,29 +34,30 @@ void build_cookie(struct record *, struct msg_id, const uint8_t key[16]);
 
 /*
  * build_turn: the turned probe (DESIGN 3.6 to 3.10), reply or mirror form as
- * the record's policy says, from rec->cookie and rec->ip_id.  Fills
- * rec->sent_l4 and rec->ttl_sent.
+ * the record's policy says, from rec->cookie and rec->ip_id (IPv4: not 0).
+ * Fills rec->sent_l4 and rec->ttl_sent.  0 for a probe with TTL 1.
  */
 size_t build_turn(struct record *, uint8_t *out, size_t outlen);
 
 /*
  * build_inflection: time exceeded from the hop address (hop prefix: its
  * address number 0's neighbour, see build_hop_source), else from the listen
- * address.
+ * address.  0 unless the probe's TTL is 1 and the policy answers.
  */
 size_t build_inflection(const struct record *, uint8_t *out, size_t outlen);
 
 /*
  * build_hop_source: the own address that reverse hop number n (0: the
  * inflection point) answers from: the hop address, or address n + 1 of the
- * hop prefix, or the listen address.
+ * hop prefix (its last where that is too small), or the listen address.
  */
 void build_hop_source(const struct record *, unsigned int n, struct addr *out);
 
 /*
  * build_answer_own: time exceeded (or, where the record's policy relays
  * them, the matched unreachable) from an address of ours.  ans says what it
- * carries: the first object is ours and holds rec->met.router.
+ * carries (its family and probe_len are not read): the first object is ours
+ * and holds rec->met.router, so there is no foreign one without it.
  * build_answer_router: the same error from rec->met.router, with only the
  * foreign objects; 0 if the policy does not say so or the router's address
  * may not be a source (own, martian, the client).
@@ -68,8 +70,9 @@ size_t build_answer_router(const struct record *, const struct wire_answer *ans,
 
 /*
  * build_final: the protocol's final answer from the listen address: UDP port
- * unreachable, ICMP echo reply, TCP RST+ACK.  ttl: BUILD_TTL, or for an
- * inferred end the turned probe's.
+ * unreachable, ICMP echo reply (of the data the bytes in head, then zeros),
+ * TCP RST+ACK.  ttl: BUILD_TTL, or for an inferred end, which is UDP's only,
+ * rec->ttl_sent.
  */
 size_t
 build_final(const struct record *, uint8_t ttl, uint8_t *out, size_t outlen);
