@@ -1,0 +1,388 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include <sodium.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "uturnd/conf.h"
+#include "uturnd/rules.h"
+
+/* The coarse cap lies this many times above `limit total`. */
+#define RULES_CAP_TIMES 4
+/* Above that rate xt_limit refuses, and above the next one xt_hashlimit. */
+#define RULES_XT_LIMIT_MAX  10000
+#define RULES_HASHLIMIT_MAX 1000000
+
+struct rules_name {
+	const char *name;
+	const char *command;
+};
+
+static const struct rules_name rules_names[RULES_LAST] = {
+	[RULES_NFTABLES] = { "nftables", "uturnd -R nftables | nft -f -" },
+	[RULES_IPTABLES] = { "iptables",
+	    "uturnd -R iptables | iptables-restore -n" },
+	[RULES_IP6TABLES] = { "ip6tables",
+	    "uturnd -R ip6tables | ip6tables-restore -n" },
+};
+
+int
+rules_form_parse(const char *name, enum rules_form *form)
+{
+	int i;
+
+	for (i = 0; i < RULES_LAST; i++)
+		if (strcmp(name, rules_names[i].name) == 0) {
+			*form = (enum rules_form)i;
+			return (0);
+		}
+	return (-1);
+}
+
+const char *
+rules_form_command(enum rules_form form)
+{
+	return (rules_names[form].command);
+}
+
+/* Packets a second; 0: no cap. */
+static uint32_t
+rules_cap(const struct conf *c)
+{
+	/* POLICY_RATE_MAX leaves room for the product. */
+	return (RULES_CAP_TIMES * c->policy.limit_total.rate);
+}
+
+static uint32_t
+rules_listen_count(const struct policy *p, enum family family)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < p->nlisten; i++)
+		if (p->listen[i].family == family)
+			n++;
+	return (n);
+}
+
+static void
+rules_nft_set(const struct policy *p, enum family family, FILE *f)
+{
+	char buf[ADDR_TEXT_MAX];
+	const char *sep = "";
+	uint32_t i;
+
+	(void)fprintf(f, "\tset listen%c {\n\t\ttype ipv%c_addr\n",
+	    family == FAMILY_V4 ? '4' : '6', family == FAMILY_V4 ? '4' : '6');
+	if (rules_listen_count(p, family) > 0) {
+		(void)fputs("\t\telements = { ", f);
+		for (i = 0; i < p->nlisten; i++) {
+			if (p->listen[i].family != family)
+				continue;
+			(void)fprintf(f, "%s%s", sep,
+			    addr_format(
+				family, &p->listen[i].addr, buf, sizeof(buf)));
+			sep = ", ";
+		}
+		(void)fputs(" }\n", f);
+	}
+	(void)fputs("\t}\n", f);
+}
+
+/* One port or range in the tool's own syntax, `-` or `:` between. */
+static void
+rules_range(const struct policy_ports *r, char between, FILE *f)
+{
+	if (r->lo == r->hi)
+		(void)fprintf(f, "%u", r->lo);
+	else
+		(void)fprintf(f, "%u%c%u", r->lo, between, r->hi);
+}
+
+static void
+rules_nft_ports(
+    const struct policy *p, enum proto proto, const char *match, FILE *f)
+{
+	const char *sep = "";
+	uint32_t i, n = 0;
+
+	for (i = 0; i < p->nports; i++) {
+		if (p->ports[i].proto != proto)
+			continue;
+		if (n++ == 0)
+			(void)fprintf(f, "\t\t%s { ", match);
+		(void)fputs(sep, f);
+		rules_range(&p->ports[i], '-', f);
+		sep = ", ";
+	}
+	if (n > 0)
+		(void)fputs(" } goto pick\n", f);
+}
+
+/*
+ * `ip6 nexthdr` and `ip protocol` name the header that follows directly: with
+ * `meta l4proto` extension headers would be walked, and uturnd wants none.
+ */
+static void
+rules_nft_probe(const struct conf *c, enum family family, FILE *f)
+{
+	const int v4 = family == FAMILY_V4;
+
+	(void)fprintf(f,
+	    "\tchain probe%c {\n"
+	    "\t\tiifname \"lo\" return\n"
+	    "\t\tmeta pkttype != host return\n"
+	    "\t\tfib daddr type != local return\n"
+	    "\t\tfib saddr type != unicast return\n"
+	    "%s",
+	    v4 ? '4' : '6',
+	    c->conntrack ? "\t\tct direction reply return\n" : "");
+	rules_nft_ports(&c->policy, PROTO_UDP,
+	    v4 ? "ip protocol udp udp dport" : "ip6 nexthdr udp udp dport", f);
+	rules_nft_ports(&c->policy, PROTO_TCP,
+	    v4 ? "ip protocol tcp tcp flags == syn tcp dport"
+	       : "ip6 nexthdr tcp tcp flags == syn tcp dport",
+	    f);
+	if (c->policy.probe_icmp)
+		(void)fputs(v4 ? "\t\tip protocol icmp icmp type echo-request "
+				 "icmp code 0 goto pick\n"
+			       : "\t\tip6 nexthdr ipv6-icmp icmpv6 type "
+				 "echo-request icmpv6 code 0 goto pick\n",
+		    f);
+	(void)fputs("\t}\n", f);
+}
+
+static void
+rules_nftables(const struct conf *c, FILE *f)
+{
+	const struct policy *p = &c->policy;
+	uint32_t cap = rules_cap(c);
+
+	/* Declared first, so that deleting works where it is not there. */
+	(void)fputs("table inet uturnd\ndelete table inet uturnd\n"
+		    "table inet uturnd {\n",
+	    f);
+	rules_nft_set(p, FAMILY_V4, f);
+	rules_nft_set(p, FAMILY_V6, f);
+	(void)fputs("\tcounter queued { }\n\tcounter capped { }\n"
+		    "\tchain pick {\n",
+	    f);
+	if (cap != 0)
+		(void)fprintf(f,
+		    "\t\tlimit rate over %u/second burst %u packets "
+		    "counter name capped return\n",
+		    cap, cap);
+	(void)fprintf(f,
+	    "\t\tcounter name queued queue flags bypass to %u\n\t}\n",
+	    c->fixed.queue);
+	rules_nft_probe(c, FAMILY_V4, f);
+	rules_nft_probe(c, FAMILY_V6, f);
+	(void)fprintf(f,
+	    "\tchain input {\n"
+	    "\t\ttype filter hook input priority mangle; policy accept;\n"
+	    "\t\tip daddr @listen4 ip ttl 1-%u goto probe4\n"
+	    "\t\tip6 daddr @listen6 ip6 hoplimit 1-%u goto probe6\n"
+	    "\t}\n"
+	    "\tchain output {\n"
+	    "\t\ttype filter hook output priority raw; policy accept;\n"
+	    "\t\tmeta mark and 0x%08x == 0x%08x notrack\n"
+	    "\t}\n"
+	    "}\n",
+	    p->max_ttl, p->max_ttl, c->fixed.mark_mask, c->fixed.mark);
+}
+
+static void
+rules_xt_ports(
+    const struct policy *p, enum proto proto, const char *match, FILE *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->nports; i++) {
+		if (p->ports[i].proto != proto)
+			continue;
+		(void)fprintf(f, "-A UTURND-PROBE %s --dport ", match);
+		rules_range(&p->ports[i], ':', f);
+		(void)fputs(" -j UTURND-QUEUE\n", f);
+	}
+}
+
+/* The limits of the modules' ranges are their own, not ours. */
+static void
+rules_xt_cap(const struct conf *c, FILE *f)
+{
+	uint32_t cap = rules_cap(c);
+
+	if (cap == 0)
+		return;
+	if (cap <= RULES_XT_LIMIT_MAX) {
+		(void)fprintf(
+		    f, " -m limit --limit %u/sec --limit-burst %u", cap, cap);
+		return;
+	}
+	if (cap > RULES_HASHLIMIT_MAX)
+		cap = RULES_HASHLIMIT_MAX;
+	/*
+	 * A hashlimit table is found again by its name, with its old rate: so
+	 * the name bears the rate.
+	 */
+	(void)fprintf(f,
+	    " -m hashlimit --hashlimit-upto %u/sec --hashlimit-burst %u "
+	    "--hashlimit-name uturnd%u",
+	    cap, cap, cap);
+}
+
+static void
+rules_xt_listen(const struct policy *p, enum family family, FILE *f)
+{
+	char buf[ADDR_TEXT_MAX];
+	uint32_t i;
+
+	for (i = 0; i < p->nlisten; i++) {
+		if (p->listen[i].family != family)
+			continue;
+		(void)fprintf(f,
+		    "-A UTURND -d %s/%u -m %s %u -j UTURND-PROBE\n",
+		    addr_format(family, &p->listen[i].addr, buf, sizeof(buf)),
+		    addr_bits(family),
+		    family == FAMILY_V4 ? "ttl --ttl-lt" : "hl --hl-lt",
+		    p->max_ttl + 1U);
+	}
+}
+
+static void
+rules_xtables(const struct conf *c, enum family family, FILE *f)
+{
+	const struct policy *p = &c->policy;
+
+	(void)fprintf(f,
+	    "*raw\n"
+	    ":UTURND-OUT - [0:0]\n"
+	    "-A UTURND-OUT -m mark --mark 0x%x/0x%x -j CT --notrack\n"
+	    "-I OUTPUT -j UTURND-OUT\n"
+	    "COMMIT\n"
+	    "*mangle\n"
+	    ":UTURND - [0:0]\n"
+	    ":UTURND-PROBE - [0:0]\n"
+	    ":UTURND-QUEUE - [0:0]\n",
+	    c->fixed.mark, c->fixed.mark_mask);
+	rules_xt_listen(p, family, f);
+	(void)fprintf(f,
+	    "-A UTURND-PROBE -i lo -j RETURN\n"
+	    "-A UTURND-PROBE -m pkttype ! --pkt-type unicast -j RETURN\n"
+	    "-A UTURND-PROBE -m addrtype ! --dst-type LOCAL -j RETURN\n"
+	    "-A UTURND-PROBE -m addrtype ! --src-type UNICAST -j RETURN\n"
+	    "%s",
+	    c->conntrack ? "-A UTURND-PROBE -m conntrack --ctdir REPLY "
+			   "-j RETURN\n"
+			 : "");
+	rules_xt_ports(p, PROTO_UDP, "-p udp -m udp", f);
+	rules_xt_ports(p, PROTO_TCP, "-p tcp -m tcp --tcp-flags ALL SYN", f);
+	if (p->probe_icmp)
+		(void)fprintf(f, "-A UTURND-PROBE %s -j UTURND-QUEUE\n",
+		    family == FAMILY_V4
+			? "-p icmp -m icmp --icmp-type 8/0"
+			: "-p ipv6-icmp -m icmp6 --icmpv6-type 128/0");
+	(void)fputs("-A UTURND-QUEUE", f);
+	rules_xt_cap(c, f);
+	(void)fprintf(f,
+	    " -j NFQUEUE --queue-num %u --queue-bypass\n"
+	    "-I INPUT -j UTURND\n"
+	    "COMMIT\n",
+	    c->fixed.queue);
+}
+
+/* The rules without their digest; NULL and errno, or the caller's to free. */
+static char *
+rules_text(const struct conf *c, enum rules_form form, size_t *len)
+{
+	char *text = NULL;
+	FILE *f;
+
+	if ((f = open_memstream(&text, len)) == NULL)
+		return (NULL);
+	if (form == RULES_NFTABLES)
+		rules_nftables(c, f);
+	else
+		rules_xtables(
+		    c, form == RULES_IPTABLES ? FAMILY_V4 : FAMILY_V6, f);
+	if (fclose(f) == EOF) {
+		free(text);
+		return (NULL);
+	}
+	return (text);
+}
+
+static int
+rules_hash(const char *text, size_t len, char *out, size_t outlen)
+{
+	unsigned char hash[(RULES_DIGEST_MAX - 1) / 2];
+
+	if (outlen < RULES_DIGEST_MAX) {
+		errno = EINVAL;
+		return (-1);
+	}
+	if (crypto_generichash(hash, sizeof(hash), (const unsigned char *)text,
+		len, NULL, 0) != 0) {
+		errno = EIO;
+		return (-1);
+	}
+	(void)sodium_bin2hex(out, outlen, hash, sizeof(hash));
+	return (0);
+}
+
+int
+rules_digest(
+    const struct conf *c, enum rules_form form, char *out, size_t outlen)
+{
+	size_t len;
+	char *text;
+	int ret;
+
+	if ((text = rules_text(c, form, &len)) == NULL)
+		return (-1);
+	ret = rules_hash(text, len, out, outlen);
+	free(text);
+	return (ret);
+}
+
+int
+rules_print(const struct conf *c, enum rules_form form, FILE *f)
+{
+	char digest[RULES_DIGEST_MAX];
+	size_t len;
+	char *text;
+	int ret = -1;
+
+	if ((text = rules_text(c, form, &len)) == NULL)
+		return (-1);
+	if (rules_hash(text, len, digest, sizeof(digest)) == 0) {
+		(void)fprintf(f, "# uturnd: load with %s\n# digest: %s\n%s",
+		    rules_form_command(form), digest, text);
+		if (fflush(f) != EOF)
+			ret = 0;
+	}
+	free(text);
+	return (ret);
+}
+
+int
+rules_equal(const struct conf *a, const struct conf *b)
+{
+	char da[RULES_DIGEST_MAX], db[RULES_DIGEST_MAX];
+	int form;
+
+	for (form = 0; form < RULES_LAST; form++) {
+		if (rules_digest(a, (enum rules_form)form, da, sizeof(da)) ==
+			-1 ||
+		    rules_digest(b, (enum rules_form)form, db, sizeof(db)) ==
+			-1)
+			return (0);
+		if (strcmp(da, db) != 0)
+			return (0);
+	}
+	return (1);
+}

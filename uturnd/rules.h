@@ -1,0 +1,42 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#ifndef UTURND_RULES_H
+#define UTURND_RULES_H
+
+#include <stdio.h>
+
+struct conf;
+
+enum rules_form {
+	RULES_NFTABLES = 0, /* for nft -f - */
+	RULES_IPTABLES,     /* for iptables-restore -n */
+	RULES_IP6TABLES,    /* for ip6tables-restore -n */
+	RULES_LAST
+};
+
+/* Hexadecimal digits of a digest, and a NUL. */
+#define RULES_DIGEST_MAX 33
+
+/* rules_form_parse: "nftables" and so on, as -R takes it.  Returns 0 or -1. */
+int rules_form_parse(const char *name, enum rules_form *);
+/* rules_form_command: the shell command that loads the form. */
+const char *rules_form_command(enum rules_form);
+
+/*
+ * rules_print: writes the rules that hand up the probes of this
+ * configuration, and nothing else of the host's; a comment `# digest: HEX`
+ * identifies them.  Returns 0, or -1 with errno.
+ */
+int rules_print(const struct conf *, enum rules_form, FILE *);
+/* rules_digest: the digest (BLAKE2b) that rules_print writes; 0 or -1. */
+int rules_digest(const struct conf *, enum rules_form, char *, size_t);
+/*
+ * rules_equal: 1 if both configurations have the same rules in every form, 0
+ * if not (or if there was no memory to tell).
+ */
+int rules_equal(const struct conf *, const struct conf *);
+
+#endif /* UTURND_RULES_H */
