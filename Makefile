@@ -54,11 +54,16 @@ srcs	= $(filter-out %main.c,$(wildcard $(1)/*.c))
 objs	= $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
 YACC_C	:= $(patsubst %.y,$(B)/%.c,$(wildcard uturnd/*.y))
 
+# Short lines; make V=1 shows the commands.
+Q	:= $(if $(V),,@)
+say	= $(if $(V),,@echo '  $(1)' $(patsubst $(B)/%,%,$@))
+
 all: $(B)/uturnd/uturnd $(B)/uturnctl/uturnctl
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The parser comes with a header of its tokens, which the lexer includes.
 $(B)/uturnd/%.c $(B)/uturnd/%.h: uturnd/%.y
@@ -73,23 +78,27 @@ $(B)/uturnd/%.o: $(B)/uturnd/%.c
 define archive
 $(B)/lib$(1).a: $$(call objs,$(1)) $$(if $$(filter uturnd,$(1)),$(YACC_C:.c=.o))
 	@mkdir -p $$(@D)
-	rm -f $$@ && ar crs $$@ $$^
+	$$(call say,AR)
+	$(Q)rm -f $$@ && ar crs $$@ $$^
 endef
 $(foreach p,$(PROCS),$(eval $(call archive,$(p))))
 
 $(B)/uturnd/uturnd: $(B)/uturnd/main.o $(B)/libuturnd.a $(B)/libpriv.a \
     $(B)/libengine.a $(B)/libcommon.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_PRIV) $(LDLIBS_COMMON)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_PRIV) $(LDLIBS_COMMON)
 
 $(B)/uturnctl/uturnctl: $(B)/uturnctl/main.o $(B)/libuturnctl.a $(B)/libcommon.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_CTL) $(LDLIBS_COMMON)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_CTL) $(LDLIBS_COMMON)
 
 # A unit test links the archive of its own process and common, nothing else.
 UNIT	:= $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
 unit-libs = $(B)/lib$(word 3,$(subst /, ,$(1))).a
 define unit
 $(B)/$(1): $(B)/$(1).o $$(sort $$(call unit-libs,$(1)) $(B)/libcommon.a)
-	$$(CC) $$(LDFLAGS) -o $$@ $(B)/$(1).o \
+	$$(call say,LD)
+	$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(B)/$(1).o \
 	    $$(call unit-libs,$(1)) $(B)/libcommon.a -lcmocka \
 	    $$(if $$(findstring /priv/,$$@),$$(LDLIBS_PRIV)) \
 	    $$(if $$(findstring /uturnctl/,$$@),$$(LDLIBS_CTL)) $$(LDLIBS_COMMON)
