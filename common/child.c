@@ -69,7 +69,7 @@ child_next(struct imsgbuf *controller, struct imsg *imsg, int64_t deadline)
 	}
 }
 
-void
+pid_t
 child_boot(struct imsgbuf *controller, const struct msg_border *from,
     const struct msg_border *to, struct msg_init *init)
 {
@@ -79,6 +79,7 @@ child_boot(struct imsgbuf *controller, const struct msg_border *from,
 	char why[160];
 	int64_t deadline;
 	uint32_t max;
+	pid_t parent;
 	int fd, got_init, got_peer;
 
 	child_signals();
@@ -95,6 +96,7 @@ child_boot(struct imsgbuf *controller, const struct msg_border *from,
 	imsgbuf_allow_fdpass(controller);
 
 	deadline = loop_now() + CHILD_BOOT_NS;
+	parent = 0;
 	for (got_init = got_peer = 0; !got_init || !got_peer;) {
 		child_next(controller, &imsg, deadline);
 		if (msg_check(from, &imsg, MSG_BOOT, why, sizeof(why)) == NULL)
@@ -103,6 +105,7 @@ child_boot(struct imsgbuf *controller, const struct msg_border *from,
 			if (msg_get_init(&imsg, init, &fault) == -1)
 				fatalx(EXIT_VIOLATION, "controller: INIT: %s",
 				    fault);
+			parent = imsg_get_pid(&imsg);
 			got_init = 1;
 		} else if (imsg_get_type(&imsg) == MSG_PEER && !got_peer) {
 			if ((fd = imsg_get_fd(&imsg)) == -1 ||
@@ -118,6 +121,7 @@ child_boot(struct imsgbuf *controller, const struct msg_border *from,
 		imsg_free(&imsg);
 	}
 	imsgbuf_deny_fdpass(controller);
+	return (parent);
 }
 
 static void

@@ -6,6 +6,7 @@
 #ifndef COMMON_CHILD_H
 #define COMMON_CHILD_H
 
+#include <sys/types.h>
 #include <stdint.h>
 
 #include "common/imsg.h"
@@ -27,9 +28,10 @@
  * PROC_FD_CONTROLLER, with buffers made once, and waits for INIT and PEER,
  * ten seconds at most.  The peer's end becomes PROC_FD_PEER.  Fatal
  * (EXIT_START, EXIT_VIOLATION) if anything is amiss.  The border passes no
- * descriptors afterwards.
+ * descriptors afterwards.  Returns the controller's process id, by its own
+ * word, which is root's as yet: for sandbox_drop.
  */
-void child_boot(struct imsgbuf *controller, const struct msg_border *from,
+pid_t child_boot(struct imsgbuf *controller, const struct msg_border *from,
     const struct msg_border *to, struct msg_init *init);
 
 /* Log lines a second, and at once. */

@@ -232,7 +232,7 @@ engine_turn(struct engine *e, const struct pollfd pfds[ENGINE_PEERS])
 
 /* The order: what needs root, the drop, what needs files, system calls. */
 static void
-engine_lock(struct engine *e, const struct msg_init *init)
+engine_lock(struct engine *e, const struct msg_init *init, pid_t parent)
 {
 	const struct sandbox_call *calls;
 	struct sandbox_ids ids;
@@ -243,7 +243,7 @@ engine_lock(struct engine *e, const struct msg_init *init)
 	ids.gid = init->gid;
 	newnet = sandbox_newnet();
 	sandbox_chroot(UTURND_EMPTY_DIR);
-	sandbox_drop(&ids, NULL, 0, 1, getppid());
+	sandbox_drop(&ids, NULL, 0, 1, parent);
 	landlock = sandbox_landlock(NULL, 0);
 	sandbox_rlimits(0, ENGINE_NOFILE);
 	child_log_start(&e->log, &e->ib[ENGINE_CONTROLLER]);
@@ -261,19 +261,20 @@ engine_main(void)
 	struct msg_init init;
 	struct engine *e;
 	int64_t deadline;
+	pid_t parent;
 
 	e = calloc(1, sizeof(*e));
 	if (e == NULL)
 		fatal(EXIT_START, "state");
 	e->state = MSG_BOOT;
 	memset(&init, 0, sizeof(init));
-	child_boot(&e->ib[ENGINE_CONTROLLER], &msg_controller_to_engine,
-	    &msg_engine_to_controller, &init);
+	parent = child_boot(&e->ib[ENGINE_CONTROLLER],
+	    &msg_controller_to_engine, &msg_engine_to_controller, &init);
 	log_setverbose(init.verbose);
 	if (engine_tables(e, init.fixed.pending) == -1 ||
 	    engine_open_priv(e, PROC_FD_PEER, init.fixed.pending) == -1)
 		fatal(EXIT_START, "tables for %u probes", init.fixed.pending);
-	engine_lock(e, &init);
+	engine_lock(e, &init, parent);
 	e->state = MSG_READY;
 	if (msg_put_empty(&e->ib[ENGINE_CONTROLLER], MSG_LOCKED, 0) == -1 ||
 	    imsgbuf_write(&e->ib[ENGINE_CONTROLLER]) == -1)

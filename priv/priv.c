@@ -154,7 +154,7 @@ priv_borders(struct priv *p)
  * capabilities next, system calls last.
  */
 static void
-priv_lock_up(struct priv *p, const struct msg_init *init)
+priv_lock_up(struct priv *p, const struct msg_init *init, pid_t parent)
 {
 	static const int keep[] = { CAP_NET_ADMIN };
 	struct sandbox_ids ids;
@@ -166,7 +166,7 @@ priv_lock_up(struct priv *p, const struct msg_init *init)
 	sandbox_chroot(UTURND_EMPTY_DIR);
 	/* Without it no verdict is taken: the kernel checks the sender of
 	 * each one. */
-	sandbox_drop(&ids, keep, 1, 1, getppid());
+	sandbox_drop(&ids, keep, 1, 1, parent);
 	sandbox_landlock(NULL, 0);
 	sandbox_rlimits(0, PRIV_FD_MAX);
 	calls = priv_sandbox(&n);
@@ -251,17 +251,18 @@ priv_main(void)
 {
 	struct msg_init init;
 	struct priv *p;
+	pid_t parent;
 
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		fatal(EXIT_START, "state");
 	p->state = MSG_BOOT;
 	memset(&init, 0, sizeof(init));
-	child_boot(&p->controller, &msg_controller_to_priv,
+	parent = child_boot(&p->controller, &msg_controller_to_priv,
 	    &msg_priv_to_controller, &init);
 	log_setverbose(init.verbose);
 	priv_open(p, &init);
 	priv_borders(p);
-	priv_lock_up(p, &init);
+	priv_lock_up(p, &init, parent);
 	p->state = MSG_READY;
 	p->now = loop_now();
 	if (msg_put_empty(&p->controller, MSG_LOCKED, 0) == -1 ||
