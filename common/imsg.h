@@ -152,12 +152,12 @@ int imsgbuf_set_pool(
  *     room before imsgbuf_get fetches messages: then nothing was read
  *  0  end of file, also if part of a message was received before:
  *     see imsgbuf_partial
- * -1  an error of recvmsg(2); or the stream is dead, for good: close it.
+ * -1  an error of recvmsg(2), such as ECONNRESET (the peer closed and left
+ *     bytes unread); or the stream is dead, for good: close it.
  *     ERANGE    a header's length is below 16 or above the limit
  *     EMSGSIZE  descriptors were lost (MSG_CTRUNC: none free here, or the peer
  *               sent more than two at once)
  *     EBADMSG   a second descriptor within one header
- *     ECONNRESET of recvmsg(2) means: the peer closed and left bytes unread.
  * When the stream is dead every descriptor that was not fetched is closed.
  *
  * Of several descriptors in one control message all but the first are closed.

@@ -282,13 +282,11 @@ imsgbuf_read(struct imsgbuf *ib)
 		return (1);
 	if ((n = imsgbuf_recv(ib, &fd, &lost)) == -1)
 		return (errno == EAGAIN || errno == EWOULDBLOCK ? 1 : -1);
-	if (lost) {
+	if (lost || n == 0) {
 		if (fd != -1)
 			(void)close(fd);
-		return (imsgbuf_die(ib, EMSGSIZE));
+		return (lost ? imsgbuf_die(ib, EMSGSIZE) : 0);
 	}
-	if (n == 0)
-		return (0);
 	return (imsgbuf_accept(ib, (size_t)n, fd));
 }
 

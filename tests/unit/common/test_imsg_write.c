@@ -185,6 +185,39 @@ test_partial_writes(void **state)
 	pair_close(&p);
 }
 
+/* It goes with the first byte, and not once more with the rest. */
+static void
+test_partial_write_sends_fd_once(void **state)
+{
+	static char payload[MAX_IMSGSIZE - 16];
+	struct imsg imsg;
+	struct pair p;
+	const int small = 4096;
+
+	(void)state;
+	pair_open(&p);
+	imsgbuf_allow_fdpass(&p.a);
+	imsgbuf_allow_fdpass(&p.b);
+	assert_int_equal(
+	    setsockopt(p.sv[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)),
+	    0);
+	assert_int_equal(
+	    imsg_compose(&p.a, 1, 0, 0, new_fd(), payload, sizeof(payload)), 1);
+	assert_int_equal(imsgbuf_write(&p.a), 0);
+	assert_int_equal(imsgbuf_queuelen(&p.a), 1);
+	assert_int_not_equal(TAILQ_FIRST(&p.a.txq)->rpos, 0);
+	assert_int_equal(count_fds(), p.nfds + 2);
+	do {
+		assert_int_equal(imsgbuf_read(&p.b), 1);
+		assert_int_equal(count_fds(), p.nfds + 3);
+		assert_int_equal(imsgbuf_write(&p.a), 0);
+	} while (imsgbuf_get(&p.b, &imsg) == 0);
+	assert_int_equal(imsg_get_len(&imsg), sizeof(payload));
+	assert_true(ibuf_fd_avail(imsg.buf));
+	imsg_free(&imsg);
+	pair_close(&p);
+}
+
 static void
 test_never_blocks(void **state)
 {
@@ -328,6 +361,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_partial_writes),
+		cmocka_unit_test(test_partial_write_sends_fd_once),
 		cmocka_unit_test(test_never_blocks),
 		cmocka_unit_test(test_dead_peer),
 		cmocka_unit_test(test_errors_of_the_kernel),

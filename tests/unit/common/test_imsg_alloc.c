@@ -3,7 +3,10 @@
  * ISC licence, see LICENSE.
  */
 
-/* With pools: no allocation, and no system call but sendmsg and recvmsg. */
+/*
+ * With pools: no allocation, and no system call but sendmsg and recvmsg.
+ * Without: what happens when there is no memory.
+ */
 
 #include <sys/syscall.h>
 
@@ -50,26 +53,36 @@ void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void __libc_free(void *);
 
+/* So many allocations succeed, then one fails; -1: none fails. */
+static int fail_after = -1;
+
+static int
+fails(void)
+{
+	allocs++;
+	if (fail_after == -1 || fail_after-- > 0)
+		return (0);
+	errno = ENOMEM;
+	return (1);
+}
+
 /* These stand in for the C library's in the whole process. */
 void *
 malloc(size_t len)
 {
-	allocs++;
-	return (__libc_malloc(len));
+	return (fails() ? NULL : __libc_malloc(len));
 }
 
 void *
 calloc(size_t n, size_t len)
 {
-	allocs++;
-	return (__libc_calloc(n, len));
+	return (fails() ? NULL : __libc_calloc(n, len));
 }
 
 void *
 realloc(void *p, size_t len)
 {
-	allocs++;
-	return (__libc_realloc(p, len));
+	return (fails() ? NULL : __libc_realloc(p, len));
 }
 
 void
@@ -193,12 +206,73 @@ test_no_other_system_call(void **state)
 	ibuf_pool_free(pool);
 }
 
+#if !__has_feature(address_sanitizer)
+/* Is call's result bad, with ENOMEM, if its allocation number n fails? */
+#define assert_no_memory(n, call, bad)                        \
+	do {                                                  \
+		int matches;                                  \
+		errno = 0;                                    \
+		fail_after = (n);                             \
+		matches = (call) == (bad) && errno == ENOMEM; \
+		assert_int_equal(fail_after, -1);             \
+		assert_true(matches);                         \
+	} while (0)
+
+static void
+test_no_memory(void **state)
+{
+	struct imsgbuf ib;
+	struct imsg imsg;
+	struct ibuf *buf;
+	struct pair p;
+	char three[] = "abc";
+
+	(void)state;
+	assert_no_memory(0, imsgbuf_init(&ib, 0), -1);
+	assert_no_memory(0, ibuf_open(3), NULL);
+	assert_no_memory(1, ibuf_open(3), NULL);
+	assert_no_memory(1, ibuf_dynamic(3, 4), NULL);
+	assert_no_memory(0, ibuf_pool_new(3, 4), NULL);
+	assert_no_memory(1, ibuf_pool_new(3, 4), NULL);
+
+	pair_open(&p);
+	assert_no_memory(0, imsgbuf_set_maxsize(&p.a, 100000), -1);
+	assert_int_equal(p.a.maxsize, MAX_IMSGSIZE);
+	assert_no_memory(0, imsg_create(&p.a, 1, 0, 0, 3), NULL);
+	assert_no_memory(1, imsg_compose(&p.a, 1, 0, 0, -1, three, 3), -1);
+	assert_non_null(buf = ibuf_dynamic(1, 9));
+	assert_no_memory(0, ibuf_add(buf, three, 3), -1);
+	assert_int_equal(ibuf_add(buf, three, 1), 0);
+	assert_memory_equal(ibuf_data(buf), "a", 1);
+	assert_no_memory(0, ibuf_get_string(buf, 1), NULL);
+	assert_int_equal(ibuf_size(buf), 1);
+	assert_no_memory(0, imsg_compose_ibuf(&p.a, 1, 0, 0, buf), -1);
+	assert_non_null(buf = imsg_create(&p.a, 1, 0, 0, 1));
+	assert_no_memory(0, imsg_add(buf, three, 3), -1);
+	assert_int_equal(imsgbuf_queuelen(&p.a), 0);
+
+	/* A message that there is no memory for stays. */
+	assert_int_equal(imsg_compose(&p.a, 1, 0, 0, -1, three, 3), 1);
+	assert_int_equal(imsgbuf_write(&p.a), 0);
+	assert_int_equal(imsgbuf_read(&p.b), 1);
+	assert_no_memory(0, imsgbuf_get(&p.b, &imsg), -1);
+	assert_no_memory(1, imsgbuf_get(&p.b, &imsg), -1);
+	assert_int_equal(imsgbuf_get(&p.b, &imsg), 1);
+	assert_int_equal(imsg_get_data(&imsg, three, 3), 0);
+	imsg_free(&imsg);
+	pair_close(&p);
+}
+#endif
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_allocation),
 		cmocka_unit_test(test_no_other_system_call),
+#if !__has_feature(address_sanitizer)
+		cmocka_unit_test(test_no_memory),
+#endif
 	};
 
 	return (cmocka_run_group_tests(tests, setup, NULL));
