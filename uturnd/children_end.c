@@ -18,6 +18,7 @@
 
 #define GRACE_NS  (1 * NS_PER_S)    /* to end by themselves */
 #define KILLED_NS (500 * NS_PER_MS) /* to be reaped after SIGKILL */
+#define STEP_NS   (20 * NS_PER_MS)
 
 static int collect_until(struct children *, int64_t, const sigset_t *);
 static void children_kill(struct children *);
@@ -93,9 +94,13 @@ collect_until(struct children *cs, int64_t deadline, const sigset_t *waitmask)
 		}
 		if (!left)
 			return (1);
-		if (loop_now() >= deadline)
+		now = loop_now();
+		if (now >= deadline)
 			return (0);
-		if (loop_wait(pfd, CHILD_MAX, deadline, waitmask) == -1) {
+		/* A pipe's end comes shortly before its process's. */
+		if (loop_wait(pfd, CHILD_MAX,
+			now + STEP_NS < deadline ? now + STEP_NS : deadline,
+			waitmask) == -1) {
 			log_warn("ppoll");
 			return (0);
 		}
