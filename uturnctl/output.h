@@ -1,0 +1,53 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#ifndef UTURNCTL_OUTPUT_H
+#define UTURNCTL_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "uturnctl/procstat.h"
+#include "uturnctl/reply.h"
+
+#define OUTPUT_USER_MAX 64
+
+/* One process: the daemon says pid and name, the kernel says the rest. */
+struct output_process {
+	uint32_t pid;
+	const char *name;
+	int error; /* errno of reading stat, which then does not hold; or 0 */
+	struct procstat stat;
+	char user[OUTPUT_USER_MAX];
+};
+
+/*
+ * A form of output.  Everything that comes from the daemon was escaped by
+ * reply_take.  Each returns 0, or -1 without memory; the caller looks at the
+ * streams' error indicators.
+ */
+struct output {
+	/* what `stats` asked for */
+	int (*stats)(FILE *out, const struct reply *);
+	/* the lines of the configuration */
+	int (*config)(FILE *out, const struct reply *);
+	int (*processes)(FILE *out, const struct output_process *, size_t n);
+	/* an order's lines and its result; or a refusal of anything */
+	int (*result)(FILE *out, FILE *err, const struct reply *);
+};
+
+extern const struct output output_text;
+extern const struct output output_json;
+
+/*
+ * output_sum: a counter over all protocols of one family, or over all with
+ * FAMILY_MAX.  Sticks at UINT64_MAX instead of wrapping.
+ */
+uint64_t output_sum(const struct stats *, enum stat_kind, enum family);
+/* output_result_name: "ok", "refused", "failed". */
+const char *output_result_name(enum msg_result);
+
+#endif /* UTURNCTL_OUTPUT_H */

@@ -1,0 +1,193 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "uturnctl/reply.h"
+
+/* How an action is asked for, and what answers it. */
+struct reply_shape {
+	uint32_t request;
+	int value;     /* its byte, -1: none */
+	uint32_t item; /* what the series consists of; 0: INFO and DATA */
+	int by_result; /* ends with RESULT, not with END */
+};
+
+static const struct reply_shape shapes[ACTION_LAST] = {
+	[ACTION_STATS] = { MSG_CTL_STATS, -1, 0, 0 },
+	[ACTION_SHOW_CONFIG] = { MSG_CTL_CONFIG, -1, MSG_CTL_LINE, 0 },
+	[ACTION_SHOW_PROCESSES] = { MSG_CTL_PROCESSES, -1, MSG_CTL_PROCESS, 0 },
+	[ACTION_RELOAD] = { MSG_CTL_RELOAD, -1, MSG_CTL_LINE, 1 },
+	[ACTION_PAUSE] = { MSG_CTL_PAUSE, -1, MSG_CTL_LINE, 1 },
+	[ACTION_RESUME] = { MSG_CTL_RESUME, -1, MSG_CTL_LINE, 1 },
+	[ACTION_LOG_BRIEF] = { MSG_CTL_VERBOSE, 0, MSG_CTL_LINE, 1 },
+	[ACTION_LOG_VERBOSE] = { MSG_CTL_VERBOSE, 1, MSG_CTL_LINE, 1 },
+};
+
+void
+reply_init(struct reply *r, enum ctl_action action)
+{
+	memset(r, 0, sizeof(*r));
+	r->action = action;
+}
+
+void
+reply_free(struct reply *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->nlines; i++)
+		free(r->lines[i].text);
+	free(r->lines);
+	r->lines = NULL;
+	r->nlines = 0;
+}
+
+uint32_t
+reply_request(enum ctl_action action, int *value)
+{
+	*value = shapes[action].value;
+	return (shapes[action].request);
+}
+
+static int
+reply_take_line(struct reply *r, struct imsg *imsg, const char **why)
+{
+	char text[MSG_TEXT_MAX], seen[4 * MSG_TEXT_MAX];
+	struct reply_line *lines;
+	uint8_t pri;
+
+	if (msg_get_text(imsg, 7, &pri, text, sizeof(text), why) == -1)
+		return (-1);
+	if (r->nlines >= REPLY_LINES_MAX) {
+		*why = "too many lines";
+		return (-1);
+	}
+	lines = reallocarray(r->lines, r->nlines + 1, sizeof(*lines));
+	if (lines == NULL) {
+		*why = "no memory";
+		return (-1);
+	}
+	r->lines = lines;
+	vis_line(seen, sizeof(seen), text, strlen(text));
+	if ((lines[r->nlines].text = strdup(seen)) == NULL) {
+		*why = "no memory";
+		return (-1);
+	}
+	lines[r->nlines++].pri = pri;
+	return (0);
+}
+
+static int
+reply_take_process(struct reply *r, struct imsg *imsg, const char **why)
+{
+	struct reply_process *p;
+	char name[MSG_NAME_MAX];
+
+	if (r->nprocs >= REPLY_PROCS_MAX) {
+		*why = "too many processes";
+		return (-1);
+	}
+	p = &r->procs[r->nprocs];
+	if (msg_get_process(imsg, &p->pid, name, why) == -1)
+		return (-1);
+	vis_line(p->name, sizeof(p->name), name, strlen(name));
+	r->nprocs++;
+	return (0);
+}
+
+static int
+reply_take_result(struct reply *r, struct imsg *imsg, const char **why)
+{
+	char text[MSG_TEXT_MAX];
+	uint8_t code;
+
+	if (msg_get_text(
+		imsg, RESULT_LAST - 1, &code, text, sizeof(text), why) == -1)
+		return (-1);
+	/* A series is only refused by a result; END says that it is whole. */
+	if (code == RESULT_OK && !shapes[r->action].by_result) {
+		*why = "a result where an end is due";
+		return (-1);
+	}
+	r->have_result = 1;
+	r->result = code;
+	vis_line(r->text, sizeof(r->text), text, strlen(text));
+	return (1);
+}
+
+static int
+reply_take_end(struct reply *r, struct imsg *imsg, const char **why)
+{
+	if (msg_get_empty(imsg, why) == -1)
+		return (-1);
+	if (r->have_end ||
+	    (r->action == ACTION_STATS && (!r->have_info || !r->have_stats))) {
+		*why = "an end that is not due";
+		return (-1);
+	}
+	r->have_end = 1;
+	return (!shapes[r->action].by_result);
+}
+
+/* The parts of `stats`, each of which comes once. */
+static int
+reply_take_stats(struct reply *r, struct imsg *imsg, const char **why)
+{
+	int is_info = imsg_get_type(imsg) == MSG_CTL_INFO;
+	int *have = is_info ? &r->have_info : &r->have_stats;
+
+	if (*have) {
+		*why = "comes twice";
+		return (-1);
+	}
+	*have = 1;
+	return (is_info ? msg_get_info(imsg, &r->info, why)
+			: msg_get_stats(imsg, &r->stats, why));
+}
+
+/* Is this type a part of the answer that we wait for? */
+static int
+reply_is_due(const struct reply *r, uint32_t type)
+{
+	if (type == MSG_CTL_END || type == MSG_CTL_RESULT)
+		return (1);
+	if (r->have_end)
+		return (0);
+	if (type == MSG_CTL_INFO || type == MSG_CTL_DATA)
+		return (r->action == ACTION_STATS);
+	return (type == shapes[r->action].item);
+}
+
+int
+reply_take(struct reply *r, struct imsg *imsg, char *why, size_t whylen)
+{
+	const char *fault = NULL;
+	uint32_t type = imsg_get_type(imsg);
+	int rc = -1;
+
+	if (msg_check(&msg_controller_to_ctl, imsg, MSG_RUN, why, whylen) ==
+	    NULL)
+		return (-1);
+	if (!reply_is_due(r, type))
+		fault = "does not answer what was asked";
+	else if (type == MSG_CTL_LINE)
+		rc = reply_take_line(r, imsg, &fault);
+	else if (type == MSG_CTL_PROCESS)
+		rc = reply_take_process(r, imsg, &fault);
+	else if (type == MSG_CTL_RESULT)
+		rc = reply_take_result(r, imsg, &fault);
+	else if (type == MSG_CTL_END)
+		rc = reply_take_end(r, imsg, &fault);
+	else
+		rc = reply_take_stats(r, imsg, &fault);
+	if (fault != NULL)
+		(void)snprintf(why, whylen, "%s: %s: %s",
+		    msg_controller_to_ctl.sender, msg_name(type), fault);
+	return (rc);
+}
