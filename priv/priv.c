@@ -235,6 +235,8 @@ priv_loop(struct priv *p)
 		/* Orders first: they free records for what follows. */
 		if (loop_readable(&pfds[SLOT_ENGINE]))
 			priv_engine_read(p);
+		/* What was not sent yet can't have met anything. */
+		priv_flush(p);
 		if (loop_readable(&pfds[SLOT_CAPTURE4]))
 			priv_capture_read(p, FAMILY_V4);
 		if (loop_readable(&pfds[SLOT_CAPTURE6]))
