@@ -208,8 +208,9 @@ confcheck_advise(struct conf_parse *p)
 	for (i = 0; i < pol->nports; i++)
 		if (pol->ports[i].proto == PROTO_TCP && pol->ports[i].open)
 			lex_warn(&p->lex, &whole,
-			    "TCP port %u:%u is said to be open: a connection "
-			    "that comes with a small TTL may be turned",
+			    "TCP ports %u to %u are said to be open: a "
+			    "connection that comes with a small TTL may be "
+			    "turned",
 			    pol->ports[i].lo, pol->ports[i].hi);
 	for (i = 0; i < c->nsockets; i++)
 		if (!c->sockets[i].restricted)

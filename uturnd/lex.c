@@ -95,6 +95,12 @@ lex_keyword(const char *text)
 	return (k == NULL ? 0 : k->token);
 }
 
+int
+lex_is_keyword(const char *text)
+{
+	return (lex_keyword(text) != 0);
+}
+
 /* The next byte, unread; LEX_END: the file or the macro's value is over. */
 static int
 lex_peek(const struct lex *lex)
@@ -316,7 +322,7 @@ lex_bare(struct lex *lex, CONFYYSTYPE *val)
 	if (lex->fresh)
 		lex->statement = token;
 	lex->fresh = 0;
-	lex->keyword = token;
+	lex->last = token;
 	return (token);
 }
 
@@ -341,6 +347,7 @@ lex_single(struct lex *lex, int c)
 		return (T_COMMA);
 	case '=':
 		lex->plain = 1;
+		lex->last = 0;
 		return (T_EQUALS);
 	default:
 		return (0);
@@ -422,6 +429,7 @@ int
 confyylex(CONFYYSTYPE *val, struct conf_parse *p)
 {
 	val->word = NULL;
+	p->lex.keyword = p->lex.last;
 	if (p->lex.faults >= LEX_FAULTS_MAX)
 		return (T_YYEOF);
 	if (p->lex.ntokens++ >= LEX_TOKENS_MAX) {

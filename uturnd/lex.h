@@ -77,7 +77,8 @@ struct lex {
 	const char *text;    /* of the last token, or NULL */
 	int fresh;           /* the next keyword begins a statement */
 	int statement;       /* first keyword of the statement, or 0 */
-	int keyword;         /* last keyword, or 0 */
+	int keyword;         /* last keyword before the last token, or 0 */
+	int last;            /* last keyword, or 0 */
 	const struct conf_options *opt;
 	unsigned int faults;
 };
@@ -117,6 +118,7 @@ struct lex_macro *lex_macro_find(struct lex *, const char *, size_t);
 /* lex_warn_unused: with opt->verbose. */
 void lex_warn_unused(struct lex *);
 int lex_name_valid(const char *, size_t);
+int lex_is_keyword(const char *);
 
 /* lex_fault: counts it and writes the line; lex_warn only writes. */
 void lex_fault(struct lex *, const struct lex_pos *, const char *fmt, ...)

@@ -146,6 +146,14 @@ lex_define(struct lex *lex, const struct lex_word *name, struct lex_words words)
 		    name->text);
 		return;
 	}
+	/* Most likely a statement, in another program's manner. */
+	if (lex_is_keyword(name->text)) {
+		lex_fault(lex, &name->pos,
+		    "`%s' can't name a macro; allowed is a name that no "
+		    "statement uses, and a statement has no `='",
+		    name->text);
+		return;
+	}
 	m = lex_macro_find(lex, name->text, strlen(name->text));
 	if (m != NULL && m->pos.file == NULL)
 		return; /* -D wins */
