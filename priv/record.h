@@ -39,6 +39,15 @@ enum record_queue {
 	RECORD_Q_TIMEOUT,   /* TURNED and MATCHED, due `timeout` after it */
 	RECORD_Q_MAX
 };
+/* Where a turned probe is found by what comes back. */
+enum record_index {
+	RECORD_EXACT = 0, /* also by what only we chose */
+	RECORD_FLOW,      /* by addresses, protocol, ports or id and sequence */
+	RECORD_INDEX_MAX
+};
+/* Steps along one chain of an index, at most: so that whoever fills one flow
+ * can't make matching slow. */
+#define RECORD_WALK_MAX 32
 
 struct record {
 	/* name and state */
@@ -62,16 +71,19 @@ struct record {
 	uint8_t cookie[RECORD_COOKIE_MAX]; /* TCP: first 4 are seq */
 	uint8_t sent_l4[8];                /* first 8 bytes of L4 as sent */
 	int64_t sent_at;                   /* ns, CLOCK_MONOTONIC */
-	/* what it met */
+	/* what it met; its cookie does not point anywhere any more */
 	struct match met;
+	uint8_t matched; /* it met something */
 	/* sums: bytes answered to the client, turned probe not included */
 	uint32_t answered;
 	/* links of records.c: slots or RECORD_NONE */
 	int64_t due;
 	uint32_t qnext, qprev;
 	uint8_t queue; /* enum record_queue, or RECORD_Q_MAX */
-	uint32_t exact_next, flow_next;
+	uint32_t next[RECORD_INDEX_MAX], prev[RECORD_INDEX_MAX];
+	uint32_t bucket[RECORD_INDEX_MAX];
 	uint8_t indexed;
+	uint8_t wrapped; /* the generation has begun again at 1 */
 };
 
 struct records;
@@ -112,16 +124,25 @@ void records_turned(struct records *, struct record *, int64_t now);
  * timeout; sets settled. */
 void records_settled(struct records *, struct record *);
 /*
- * records_matched: TURNED -> MATCHED, moves to the timeout queue.  The record
- * stays indexed, so that a second error counts as a duplicate.
+ * records_matched: TURNED -> MATCHED, moves to the end of the timeout queue.
+ * The caller has filled met; its pointer into the packet is cleared here.  The
+ * record stays indexed, so that a second error counts as a duplicate.
  */
 void records_matched(struct records *, struct record *);
-/* records_end: any state -> FREE; by_order 0: its deadline ended it.  An
- * answered record stays findable as a duplicate until its slot is reused. */
+/*
+ * records_end: any state -> FREE; by_order 0: its deadline ended it.  One that
+ * was matched, or that an order ended, stays findable as a duplicate until its
+ * slot is reused.
+ */
 void records_end(struct records *, struct record *, int by_order);
 
-/* records_due: the oldest record of a queue if due at now, else NULL.
- * records_next_due: the earliest due time of all queues, INT64_MAX if none. */
+/*
+ * records_due: the oldest record of a queue if due at now, else NULL.  None is
+ * due before one that joined the queue earlier: a record that comes later with
+ * an earlier time (a shorter timeout after a reload, an end of settling) waits
+ * for the one before it.
+ * records_next_due: the earliest due time of all queues, INT64_MAX if none.
+ */
 struct record *records_due(struct records *, enum record_queue, int64_t now);
 int64_t records_next_due(const struct records *);
 uint32_t records_used(const struct records *);
@@ -132,9 +153,11 @@ uint32_t records_used(const struct records *);
  */
 enum match_verdict {
 	MATCH_IS_FIRST = 0, /* all agrees, the record is TURNED */
-	MATCH_IS_DUPLICATE, /* all agrees, but it was matched before */
-	MATCH_IS_FORGED,    /* all but id, cookie or quoted TTL agrees */
-	MATCH_IS_NOTHING    /* no probe of ours */
+	MATCH_IS_DUPLICATE, /* all agrees, but it was matched or answered
+			       before */
+	MATCH_IS_FORGED,    /* all but id, cookie or quoted TTL agrees with a
+			       probe in flight */
+	MATCH_IS_NOTHING    /* no probe of ours, or one that has expired */
 };
 enum match_verdict
 records_match(struct records *, const struct match *, struct record **rp);
