@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/child.h"
 #include "common/log.h"
 #include "common/proc.h"
 #include "common/sandbox.h"
@@ -69,6 +70,8 @@ start_daemon(const struct start_options *opt, struct conf *conf)
 	if (start_user(conf->user, &ids) == -1)
 		goto done;
 	sandbox_need_caps(caps, sizeof(caps) / sizeof(caps[0]));
+	/* Both children lock themselves up in it. */
+	sandbox_empty_dir(UTURND_EMPTY_DIR);
 	if (start_paths_fill(paths, opt->file, conf) == -1 ||
 	    start_run_folder(conf, &ids) == -1 ||
 	    start_sockets(&c->control, conf, &ids) == -1)
