@@ -12,11 +12,6 @@
 #include "common/imsg.h"
 #include "common/msg.h"
 
-/* The folder that both children are locked up in: empty, root's. */
-#ifndef UTURND_EMPTY_DIR
-#define UTURND_EMPTY_DIR "/run/uturnd-empty"
-#endif
-
 /*
  * What both children do alike: the hand-over at start, and their log lines on
  * the way to the controller.

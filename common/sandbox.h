@@ -16,6 +16,11 @@
  * fails leaves nothing safe to do but exit.
  */
 
+/* The folder that both children are locked up in: empty, root's. */
+#ifndef UTURND_EMPTY_DIR
+#define UTURND_EMPTY_DIR "/run/uturnd-empty"
+#endif
+
 /* sandbox_need_caps: exits with a sentence that names each capability of
  * caps (n of them, CAP_*) that this process lacks. */
 void sandbox_need_caps(const int *caps, size_t n);
