@@ -225,11 +225,11 @@ child_log(struct child *c, struct imsg *imsg, int64_t now)
 			log_warnx("%s: %llu log lines left out, over %d a "
 				  "second",
 			    c->name, (unsigned long long)c->log_dropped_now,
-			    CHILD_LOG_RATE);
+			    CHILD_RELAY_RATE);
 			c->log_dropped_now = 0;
 		}
 	}
-	if (c->log_lines >= CHILD_LOG_RATE) {
+	if (c->log_lines >= CHILD_RELAY_RATE) {
 		c->log_dropped++;
 		c->log_dropped_now++;
 		return (NULL);

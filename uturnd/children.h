@@ -22,7 +22,7 @@ enum child_id {
 };
 
 /* Log lines that a child may have written, per second. */
-#define CHILD_LOG_RATE 100
+#define CHILD_RELAY_RATE 100
 
 struct child {
 	const char *name;                /* in log lines */

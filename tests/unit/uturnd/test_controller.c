@@ -142,7 +142,7 @@ log_is_limited(void **state)
 	struct child *c = &f->c.children.child[CHILD_ENGINE];
 	int i;
 
-	for (i = 0; i < CHILD_LOG_RATE + 7; i++) {
+	for (i = 0; i < CHILD_RELAY_RATE + 7; i++) {
 		assert_int_equal(msg_put_text(&f->end[CHILD_ENGINE], MSG_LOG, 0,
 				     LOG_INFO, "x"),
 		    0);
