@@ -55,9 +55,10 @@ struct conf *
 conf_load(const char *path, const struct conf_options *opt)
 {
 	struct conf_parse p;
+	int opened;
 
-	return (conf_end(
-	    &p, conf_begin(&p, opt) == 0 && lex_open(&p.lex, path, NULL) == 0));
+	opened = conf_begin(&p, opt) == 0 && lex_open(&p.lex, path, NULL) == 0;
+	return (conf_end(&p, opened));
 }
 
 struct conf *
@@ -65,10 +66,11 @@ conf_parse_buffer(const char *name, const void *buf, size_t len,
     const struct conf_options *opt)
 {
 	struct conf_parse p;
+	int opened;
 
-	return (conf_end(&p,
-	    conf_begin(&p, opt) == 0 &&
-		lex_open_buffer(&p.lex, name, buf, len) == 0));
+	opened = conf_begin(&p, opt) == 0 &&
+	    lex_open_buffer(&p.lex, name, buf, len) == 0;
+	return (conf_end(&p, opened));
 }
 
 void

@@ -32,7 +32,7 @@
 #define CONF_TIMEOUT_MAX (10 * CONF_SECOND)
 #define CONF_SETTLE_MIN  (10 * CONF_MS) /* its upper end is `timeout` */
 #define CONF_KEEP_MIN    CONF_SECOND
-#define CONF_KEEP_MAX    (24 * 3600 * CONF_SECOND)
+#define CONF_KEEP_MAX    (UINT64_C(86400) * CONF_SECOND)
 
 /* Longest and shortest hop prefix, a family. */
 #define CONF_HOP_MIN4 16

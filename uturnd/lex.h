@@ -63,9 +63,9 @@ struct lex_macro {
 };
 
 struct lex {
-	SLIST_HEAD(, lex_file) files;
-	STAILQ_HEAD(, lex_word) words;
-	SLIST_HEAD(, lex_macro) macros;
+	SLIST_HEAD(lex_files, lex_file) files;
+	STAILQ_HEAD(lex_arena, lex_word) words;
+	SLIST_HEAD(lex_macros, lex_macro) macros;
 	struct lex_file *file; /* the one being read */
 	unsigned int nfiles;
 	uint32_t ntokens;

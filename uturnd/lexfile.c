@@ -61,7 +61,7 @@ lex_free(struct lex *lex)
 	lex->folder = NULL;
 }
 
-static void
+__attribute__((format(printf, 4, 0))) static void
 lex_message(const struct lex *lex, const struct lex_pos *pos, const char *kind,
     const char *fmt, va_list ap)
 {
