@@ -131,7 +131,7 @@ test_glued_behind_plain_bytes(void **state)
 	(void)state;
 	for (k = 0; k <= 20; k++) {
 		pair_open_fds(&p);
-		for (len = 0; len < 3 * MAX_IMSGSIZE;)
+		for (len = 0; len < (size_t)3 * MAX_IMSGSIZE;)
 			len += raw_msg(
 			    blob + len, 1, 0, MAX_IMSGSIZE - IMSG_HEADER_SIZE);
 		n = IMSG_READSIZE - k - len;

@@ -152,7 +152,7 @@ test_partial_writes(void **state)
 	    setsockopt(p.sv[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)),
 	    0);
 	for (; sent < 60; sent++) {
-		len = (sent * 7919) % sizeof(payload);
+		len = ((size_t)sent * 7919) % sizeof(payload);
 		for (off = 0; off < len; off++)
 			payload[off] = (unsigned char)(off * 7 + sent);
 		assert_int_equal(
@@ -170,7 +170,8 @@ test_partial_writes(void **state)
 
 			assert_int_equal(imsg_get_type(&imsg), got);
 			len = imsg_get_len(&imsg);
-			assert_int_equal(len, (got * 7919) % sizeof(payload));
+			assert_int_equal(
+			    len, ((size_t)got * 7919) % sizeof(payload));
 			for (off = 0; off < len; off++)
 				if (d[off] != (unsigned char)(off * 7 + got))
 					fail();
@@ -342,7 +343,7 @@ test_flush_waits(void **state)
 		(void)fcntl(p.sv[1], F_SETFL, 0);
 		while ((n = read(p.sv[1], buf, sizeof(buf))) > 0)
 			total += (size_t)n;
-		_exit(total == 100 * 10016 ? 0 : 1);
+		_exit(total == (size_t)100 * 10016 ? 0 : 1);
 	}
 	polls = 0;
 	assert_int_equal(imsgbuf_flush(&p.a), 0);
