@@ -31,7 +31,7 @@ test_split_at_every_byte(void **state)
 			assert_int_equal(imsgbuf_read(&p.b), 1);
 			while (imsgbuf_get(&p.b, &imsg) == 1) {
 				assert_true(got < 3 && end >= ends[got % 3]);
-				check_msg(&imsg, (uint32_t)got, sizes[got]);
+				check_msg(&imsg, (uint32_t)got, sizes[got % 3]);
 				imsg_free(&imsg);
 				got++;
 			}
