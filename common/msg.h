@@ -173,7 +173,7 @@ struct msg_info {
 };
 
 /* The longest time that a policy may hold, in ns: 366 days. */
-#define MSG_NS_MAX (366 * 86400 * 1000000000ULL)
+#define MSG_NS_MAX (366ULL * 86400 * 1000000000)
 
 /* One row of a border's table. */
 struct msg_rule {

@@ -20,6 +20,7 @@
  * judged once at the end.  For those files only.
  */
 
+#define MSG_COUNTERS ((size_t)STAT_MAX * FAMILY_MAX * PROTO_MAX + TALLY_MAX)
 /*
  * Payload bytes of each message, or of its fixed part: what the coders write
  * and the tables allow.
@@ -34,7 +35,7 @@
 #define MSG_SIZE_MATCH     39 /* and its data */
 #define MSG_SIZE_EXPIRED   9
 #define MSG_SIZE_ANSWER    11 /* and its objects */
-#define MSG_SIZE_STATS     (8 * (STAT_MAX * FAMILY_MAX * PROTO_MAX + TALLY_MAX))
+#define MSG_SIZE_STATS     (MSG_COUNTERS * sizeof(uint64_t))
 #define MSG_SIZE_INFO      17
 #define MSG_SIZE_TEXT_MIN  2 /* the code and a NUL */
 #define MSG_SIZE_TEXT(max) (1 + (max))

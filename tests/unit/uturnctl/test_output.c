@@ -18,7 +18,7 @@
 
 #include "uturnctl/output.h"
 
-/* A stream whose text is compared; test_close frees both. */
+/* A stream whose text is compared. */
 struct test_stream {
 	FILE *f;
 	char *text;
@@ -31,10 +31,17 @@ test_open(struct test_stream *s)
 	assert_non_null(s->f = open_memstream(&s->text, &s->len));
 }
 
+/* Its text is whole now, and the caller's to free. */
+static void
+test_end(struct test_stream *s)
+{
+	assert_int_equal(fclose(s->f), 0);
+}
+
 static void
 test_is(struct test_stream *s, const char *want)
 {
-	assert_int_equal(fclose(s->f), 0);
+	test_end(s);
 	assert_string_equal(s->text, want);
 	free(s->text);
 }
@@ -104,7 +111,7 @@ test_json_stats(void **state)
 	fill_stats(&r);
 	test_open(&s);
 	assert_int_equal(output_json.stats(s.f, &r), 0);
-	assert_int_equal(fclose(s.f), 0);
+	test_end(&s);
 	assert_non_null(
 	    root = json_loads(s.text, JSON_REJECT_DUPLICATES, NULL));
 	free(s.text);
@@ -148,7 +155,7 @@ test_huge(void **state)
 	assert_true(output_sum(&r.stats, STAT_LATE, FAMILY_V6) == 1);
 	test_open(&s);
 	assert_int_equal(output_json.stats(s.f, &r), 0);
-	assert_int_equal(fclose(s.f), 0);
+	test_end(&s);
 	assert_non_null(root = json_loads(s.text, 0, NULL));
 	assert_true(
 	    member(json_object_get(root, "late"), "total") == INT64_MAX);
@@ -157,7 +164,7 @@ test_huge(void **state)
 	/* The text's columns grow with their numbers. */
 	test_open(&s);
 	assert_int_equal(output_text.stats(s.f, &r), 0);
-	assert_int_equal(fclose(s.f), 0);
+	test_end(&s);
 	assert_non_null(strstr(s.text,
 	    "\nlate             18446744073709551615 18446744073709551615 "
 	    "       0        0        1        0        0\n"));
@@ -176,7 +183,7 @@ test_text_stats(void **state)
 	fill_stats(&r);
 	test_open(&s);
 	assert_int_equal(output_text.stats(s.f, &r), 0);
-	assert_int_equal(fclose(s.f), 0);
+	test_end(&s);
 	/* Its first lines, and one of each later part. */
 	assert_ptr_equal(
 	    strstr(s.text,
