@@ -88,9 +88,9 @@ enum child_event children_handle(struct children *, enum child_id,
 int children_reap(struct children *);
 
 /*
- * children_collect: ends both.  Tells them that nothing comes any more, relays
- * their last log lines, waits up to 1 s (unless kill_now) for them to go, then
- * kills and reaps them.  Over within 1.5 s.
+ * children_collect: ends both.  Waits up to 1 s (unless kill_now) for them to
+ * go, by themselves or since nothing comes any more, and relays their last log
+ * lines; then kills and reaps them.  Over within 1.5 s.
  */
 void
 children_collect(struct children *, int kill_now, const sigset_t *waitmask);

@@ -16,12 +16,13 @@
 #include "common/loop.h"
 #include "uturnd/children.h"
 
-#define GRACE_NS  (1 * NS_PER_S)    /* to end by themselves */
-#define KILLED_NS (500 * NS_PER_MS) /* to be reaped after SIGKILL */
-#define STEP_NS   (20 * NS_PER_MS)
+#define UNASKED_NS (200 * NS_PER_MS) /* to end since the other one went */
+#define GRACE_NS   (1 * NS_PER_S)    /* to end by themselves, in all */
+#define KILLED_NS  (500 * NS_PER_MS) /* to be reaped after SIGKILL */
+#define STEP_NS    (20 * NS_PER_MS)
 
 static int collect_until(struct children *, int64_t, const sigset_t *);
-static void children_kill(struct children *);
+static void children_kill(struct children *, int);
 static const char *exit_code_text(int);
 
 int
@@ -58,15 +59,18 @@ children_reap(struct children *cs)
 void
 children_collect(struct children *cs, int kill_now, const sigset_t *waitmask)
 {
+	int64_t start = loop_now();
 	int i;
 
+	if (!kill_now && collect_until(cs, start + UNASKED_NS, waitmask))
+		return;
 	/* The end of file tells a child to go; its last words still come. */
 	for (i = 0; i < CHILD_MAX; i++)
 		if (!cs->child[i].lost)
 			(void)shutdown(cs->child[i].fd, SHUT_WR);
-	if (!kill_now && collect_until(cs, loop_now() + GRACE_NS, waitmask))
+	if (!kill_now && collect_until(cs, start + GRACE_NS, waitmask))
 		return;
-	children_kill(cs);
+	children_kill(cs, kill_now);
 	if (collect_until(cs, loop_now() + KILLED_NS, waitmask))
 		return;
 	for (i = 0; i < CHILD_MAX; i++)
@@ -115,14 +119,18 @@ collect_until(struct children *cs, int64_t deadline, const sigset_t *waitmask)
 }
 
 static void
-children_kill(struct children *cs)
+children_kill(struct children *cs, int at_once)
 {
 	int i;
 
 	for (i = 0; i < CHILD_MAX; i++) {
 		if (cs->child[i].pid <= 0)
 			continue;
-		log_warnx("%s: does not end, killing it", cs->child[i].name);
+		if (at_once)
+			log_debug("%s: killing it", cs->child[i].name);
+		else
+			log_warnx(
+			    "%s: does not end, killing it", cs->child[i].name);
 		if (kill(cs->child[i].pid, SIGKILL) == -1)
 			log_warn("%s: kill", cs->child[i].name);
 	}

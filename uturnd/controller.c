@@ -19,7 +19,7 @@ static const char *controller_act(struct controller *, enum reload_action);
 static void controller_ready(struct controller *);
 static void controller_watch(struct controller *, int64_t);
 static int controller_finish(struct controller *);
-static void controller_say_why(const struct controller *, int);
+static int controller_say_who(const struct controller *);
 
 /* Set by the handler, taken back by the loop. */
 static volatile sig_atomic_t got_term, got_hup, got_chld;
@@ -354,7 +354,7 @@ static int
 controller_finish(struct controller *c)
 {
 	struct child *child = c->children.child;
-	int code, i;
+	int code, culprit, i, kill_now;
 
 	control_close(&c->control, 1);
 	if (c->cause == EXIT_OK) {
@@ -367,30 +367,36 @@ controller_finish(struct controller *c)
 				imsgbuf_write(&child[i].ibuf) == -1))
 				log_debug("%s: can't be told", child[i].name);
 	}
+	/* Who went first is said first; the other one's complaint follows. */
+	(void)children_reap(&c->children);
+	culprit = c->cause == EXIT_OK ? -1 : controller_say_who(c);
 	/* Whoever broke a rule or hangs gets no more time. */
-	children_collect(&c->children,
-	    c->cause == EXIT_VIOLATION || c->cause == EXIT_HUNG, &c->waitmask);
+	kill_now = c->cause == EXIT_VIOLATION || c->cause == EXIT_HUNG;
+	children_collect(&c->children, kill_now, &c->waitmask);
 	code = children_exit_code(&c->children, c->ready_since != 0, c->cause);
-	if (code != EXIT_OK)
-		controller_say_why(c, code);
+	if (code != EXIT_OK) {
+		/* Whom we killed says nothing. */
+		if (!kill_now && culprit != children_culprit(&c->children))
+			(void)controller_say_who(c);
+		log_warnx("%s with code %d",
+		    c->ready_since != 0 ? "ending" : "start failed, ending",
+		    code);
+	}
 	if (c->report_fd != -1)
 		(void)proc_report(c->report_fd, code);
 	return (code);
 }
 
-static void
-controller_say_why(const struct controller *c, int code)
+/* Returns who went first, or -1. */
+static int
+controller_say_who(const struct controller *c)
 {
 	char how[80];
-	int i, culprit = children_culprit(&c->children);
+	int i;
 
-	for (i = 0; i < CHILD_MAX; i++) {
-		child_describe_end(&c->children.child[i], how, sizeof(how));
-		if (i == culprit)
-			log_warnx("%s: %s", c->children.child[i].name, how);
-		else
-			log_debug("%s: %s", c->children.child[i].name, how);
-	}
-	log_warnx("%s with code %d",
-	    c->ready_since != 0 ? "ending" : "start failed, ending", code);
+	if ((i = children_culprit(&c->children)) == -1)
+		return (-1);
+	child_describe_end(&c->children.child[i], how, sizeof(how));
+	log_warnx("%s: %s", c->children.child[i].name, how);
+	return (i);
 }

@@ -141,18 +141,21 @@ reconf_differs(void *arg, const char *what)
 static void
 reconf_say_rules(struct controller *c, struct control_client *cl)
 {
-	static const char *const forms[RULES_LAST] = {
-		[RULES_NFTABLES] = "nftables",
-		[RULES_IPTABLES] = "iptables",
-		[RULES_IP6TABLES] = "ip6tables",
-	};
+	static const char name[] = "uturnd";
 	char line[MSG_TEXT_MAX];
+	const char *command;
 	int i, n;
 
 	reconf_say(cl, LOG_INFO, "the rules change with it: load them by");
 	for (i = 0; i < RULES_LAST; i++) {
-		n = snprintf(line, sizeof(line), "uturnd -f %s -R %s | %s",
-		    c->file, forms[i], rules_form_command((enum rules_form)i));
+		command = rules_form_command((enum rules_form)i);
+		if (strcmp(c->file, CONF_PATH_DEFAULT) == 0 ||
+		    strncmp(command, name, sizeof(name) - 1) != 0) {
+			reconf_say(cl, LOG_INFO, command);
+			continue;
+		}
+		n = snprintf(line, sizeof(line), "%s -f %s%s", name, c->file,
+		    command + sizeof(name) - 1);
 		if (n > 0 && (size_t)n < sizeof(line))
 			reconf_say(cl, LOG_INFO, line);
 	}

@@ -58,6 +58,9 @@ start_daemon(const struct start_options *opt, struct conf *conf)
 	struct msg_init init;
 	int code = EXIT_START;
 
+	/* What the starting process left open is none of ours. */
+	if (close_range(STDERR_FILENO + 1, ~0U, 0) == -1)
+		fatal(EXIT_START, "close_range");
 	if ((c = malloc(sizeof(*c))) == NULL ||
 	    (paths = calloc(1, sizeof(*paths))) == NULL)
 		fatal(EXIT_START, "no memory");
