@@ -83,7 +83,7 @@ class Demo:
                    self.lab.expected(family, inflection, relay))
 
     def mtr(self, family, *opts):
-        argv = ["mtr", f"-{family}", "-n", "--report", "-c", "2", "-i",
+        argv = ["mtr", f"-{family}", "-n", "--report", "-c", "2", "-G", "1", "-i",
                 "0.2", *opts, self.lab.service[family]]
         out = self.show(argv)
         got = re.findall(r"^\s*\d+\.\|-- (\S+)", out, re.MULTILINE)

@@ -144,10 +144,11 @@ class TestHopAddress:
         hops = clients.scamper(lab, family, how)
         assert clients.names(hops) == lab.expected(family, "hop")
 
-    @BOTH
-    def test_scamper_tcp(self, lab, family):
-        hops = clients.scamper(lab, family, "tcp", f"-d {clients.TCP_PORT}")
-        assert clients.names(hops) == lab.expected(family, "hop")
+    def test_scamper_tcp(self, lab):
+        """IPv4 only: Debian's scamper prints no TCP hops over IPv6."""
+        hops = clients.scamper(lab, 4, "tcp", f"-d {clients.TCP_PORT}")
+        want = lab.expected(4, "hop")
+        assert clients.names(hops) == want[:-1] + [f"{want[-1]}|[closed]"]
 
     @pytest.mark.parametrize("opts", ([], ["-I"]), ids=("udp", "icmp"))
     def test_inetutils(self, lab, opts):
@@ -239,7 +240,12 @@ def test_default_limits(lab, family):
 
 class TestNat:
     """The gateway's own error comes from the client's address, as T sees it:
-    it is taken as the end."""
+    it is taken as the end.
+
+    But not for TCP: the turned probe is a reset, and a Linux gateway forgets
+    the connection as soon as it has seen it, TTL 1 or not.  Then it neither
+    translates its own error nor T's answer: a star.
+    """
 
     @pytest.fixture(scope="class")
     def nat(self):
@@ -250,13 +256,16 @@ class TestNat:
     @METHODS
     @pytest.mark.parametrize("relay", ("router", "own"))
     def test_trace(self, nat, family, method, relay):
+        want = nat.expected(family, relay=relay)
+        if (family, method) == (4, "tcp"):
+            want.insert(len(want) - 1, "*")
         with Daemon(nat, relay=relay):
-            assert trace(nat, family, method) == \
-                nat.expected(family, relay=relay)
+            assert trace(nat, family, method, ["-q1", "-w1"]) == want
 
 
 class TestFirewall:
-    """A stateful firewall passes the answers, and the turned probe."""
+    """A stateful firewall passes the answers, and the turned probe; for TCP
+    the gateway itself is a star (see TestNat)."""
 
     @pytest.fixture(scope="class", params=("r1", "client"))
     def walled(self, request):
@@ -267,9 +276,11 @@ class TestFirewall:
     @METHODS
     @pytest.mark.parametrize("relay", ("router", "own"))
     def test_trace(self, walled, family, method, relay):
+        want = walled.expected(family, relay=relay)
+        if method == "tcp" and walled.firewall == "r1":
+            want[-2] = "*"
         with Daemon(walled, relay=relay):
-            assert trace(walled, family, method) == \
-                walled.expected(family, relay=relay)
+            assert trace(walled, family, method, ["-q1", "-w1"]) == want
 
 
 class TestBcp38:
@@ -289,8 +300,10 @@ class TestBcp38:
     def test_router_does_not(self, filtered, family):
         with Daemon(filtered, relay="router"):
             hops = trace(filtered, family, pace=["-q1", "-w1"])
-        assert hops == filtered.plain(family) + ["*"] * 4 + \
-            [filtered.service[family]]
+        want = filtered.expected(family)
+        # r3's address on the link to T is one of T's net: it may pass.
+        want[5:8] = ["*"] * 3
+        assert hops == want
 
 
 @BOTH

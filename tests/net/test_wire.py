@@ -76,10 +76,10 @@ def probe(lab, family, method, ttl, length=None, seq=1, sport=SPORT,
 class Exchange:
     """What passed T between the probes and `wait` seconds after the last."""
 
-    def __init__(self, lab, family, probes, wait=0.4, node="T", iface="r3"):
+    def __init__(self, lab, family, probes, wait=0.15, gap=0.05):
         self.lab, self.family = lab, family
-        with Capture(lab, node, iface) as cap:
-            send(lab, "C", probes, gap=0.05)
+        with Capture(lab, "T", "r3") as cap:
+            send(lab, "C", probes, gap)
             time.sleep(wait)
         self.packets = [(p.sent, layer3(p), p.time) for p in cap.packets()]
         self.client = packed(lab.client[family])
@@ -188,7 +188,7 @@ def check_payload(payload, sent):
     assert payload[6:14] != sent[6:14]
 
 
-@pytest.fixture(scope="module", name="router")
+@pytest.fixture(scope="class", name="router")
 def router_daemon(lab):
     with Daemon(lab, relay="router") as daemon:
         yield daemon
@@ -286,7 +286,7 @@ class TestTurned:
     def test_ids(self, lab):
         """IPv4 ids: never 0, none twice for one client."""
         x = Exchange(lab, 4, [probe(lab, 4, "udp", FIRST + 1, sport=46000 + i)
-                              for i in range(100)])
+                              for i in range(100)], gap=0.005)
         ids = [d[4:6] for d in x.turned()]
         assert len(ids) == 100 == len(set(ids))
         assert b"\0\0" not in ids
@@ -421,7 +421,9 @@ class TestRouterForm:
 
     @BOTH
     def test_one_answer(self, lab, family):
-        x = exchange(lab, family, "udp", 1)
+        """And none more at `settle`, 400 ms later."""
+        x = Exchange(lab, family, [probe(lab, family, "udp", FIRST + 1)],
+                     wait=0.6)
         assert (len(x.turned()), len(x.errors()), len(x.answers())) == \
             (1, 1, 1)
 
