@@ -25,7 +25,7 @@
 	"VmSize:\t    9000 kB\n" rss "CapInh:\t0000000000000000\n" \
 	"CapPrm:\t0000000000001000\nCapEff:\t" eff "\n"            \
 	"CapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000000\n"   \
-	"NoNewPrivs:\t" nnp "\nSeccomp:\t" seccomp "\nSeccomp_filters:\t3\n"
+	"NoNewPrivs:\t" nnp "\nSeccomp_filters:\t3\nSeccomp:\t" seccomp "\n"
 #define RSS "VmRSS:\t    1234 kB\n"
 
 static void
