@@ -219,7 +219,18 @@ inv02_protocols(void **state)
 static void
 inv02_ports(void **state)
 {
+	struct handup h;
+	uint8_t b[sizeof(probe_udp4)];
+	uint16_t port;
+
 	(void)state;
+	memcpy(b, probe_udp4, sizeof(b));
+	for (port = 0; port < 2048; port++) {
+		wire_put16(b + 20, port);
+		test_sums_write(b, sizeof(b));
+		assert_int_equal(test_handup(&policy, b, sizeof(b), &h),
+		    port < 1024 ? HANDUP_PORT : HANDUP_OK);
+	}
 	/* 33436 is 0x829c, 40001 0x9c41; the range 0x829a to 0x8399. */
 	assert_int_equal(changed(0, 23, 0x9a, 1), HANDUP_OK);
 	assert_int_equal(changed(0, 23, 0x99, 1), HANDUP_PORT);
