@@ -20,15 +20,23 @@
 
 struct rules_name {
 	const char *name;
-	const char *command;
+	const char *load;
+	const char *again;
 };
 
+#define RULES_NFT "uturnd -R nftables | nft -f -"
+#define RULES_IPT "uturnd -R iptables | iptables-restore -n"
+#define RULES_IP6 "uturnd -R ip6tables | ip6tables-restore -n"
+
+/* The host's own chains hold one jump each, which only -D takes away. */
 static const struct rules_name rules_names[RULES_LAST] = {
-	[RULES_NFTABLES] = { "nftables", "uturnd -R nftables | nft -f -" },
-	[RULES_IPTABLES] = { "iptables",
-	    "uturnd -R iptables | iptables-restore -n" },
-	[RULES_IP6TABLES] = { "ip6tables",
-	    "uturnd -R ip6tables | ip6tables-restore -n" },
+	[RULES_NFTABLES] = { "nftables", RULES_NFT, RULES_NFT },
+	[RULES_IPTABLES] = { "iptables", RULES_IPT,
+	    "iptables -t raw -D OUTPUT -j UTURND-OUT; "
+	    "iptables -t mangle -D INPUT -j UTURND; " RULES_IPT },
+	[RULES_IP6TABLES] = { "ip6tables", RULES_IP6,
+	    "ip6tables -t raw -D OUTPUT -j UTURND-OUT; "
+	    "ip6tables -t mangle -D INPUT -j UTURND; " RULES_IP6 },
 };
 
 int
@@ -47,7 +55,13 @@ rules_form_parse(const char *name, enum rules_form *form)
 const char *
 rules_form_command(enum rules_form form)
 {
-	return (rules_names[form].command);
+	return (rules_names[form].load);
+}
+
+const char *
+rules_form_again(enum rules_form form)
+{
+	return (rules_names[form].again);
 }
 
 /* Packets a second; 0: no cap. */
@@ -360,8 +374,10 @@ rules_print(const struct conf *c, enum rules_form form, FILE *f)
 	if ((text = rules_text(c, form, &len)) == NULL)
 		return (-1);
 	if (rules_hash(text, len, digest, sizeof(digest)) == 0) {
-		(void)fprintf(f, "# uturnd: load with %s\n# digest: %s\n%s",
-		    rules_form_command(form), digest, text);
+		(void)fprintf(f,
+		    "# uturnd: %s\n# loaded before: %s\n# digest: %s\n%s",
+		    rules_form_command(form), rules_form_again(form), digest,
+		    text);
 		if (fflush(f) != EOF)
 			ret = 0;
 	}

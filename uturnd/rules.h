@@ -24,6 +24,16 @@ enum rules_form {
 int rules_form_parse(const char *name, enum rules_form *);
 /* rules_form_command: the shell command that loads the form. */
 const char *rules_form_command(enum rules_form);
+/*
+ * rules_form_again: the shell command that loads it where it is loaded
+ * already.  nft's is the same.  iptables-restore has no form for "if it is
+ * not there yet": each of its operations but a flush changes the length of
+ * INPUT by the same number whatever is in it, so one text can't both add the
+ * jump to our chain and leave it alone.  Loading again with the first command
+ * only adds a second jump that finds nothing left to pick; this one takes the
+ * old jump away before.
+ */
+const char *rules_form_again(enum rules_form);
 
 /*
  * rules_print: writes the rules that hand up the probes of this

@@ -5,7 +5,8 @@
 
 /*
  * Walks tests/conf: each NAME.conf prints as NAME.ok and warns as NAME.err
- * (none: no warning); what is printed reads back as the same configuration.
+ * (none: no warning); what is printed reads back as the same configuration;
+ * its rules are NAME.nftables and so on, where that is there.
  * Each bad/NAME.conf is refused with exactly bad/NAME.err.  The files are
  * copied first, since the owner and mode of a work tree are not ours.  To
  * write the expected files anew: UTURND_GOLDEN=write, from the tree's top.
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "confutil.h"
+#include "uturnd/rules.h"
 
 struct golden {
 	char dir[64];       /* the copy */
@@ -184,6 +186,32 @@ golden_load(const char *path, char **err)
 	return (c);
 }
 
+/* The rules, where an expected file is there (empty: to be written). */
+static void
+golden_rules(const struct golden *g, const char *path, const struct conf *c)
+{
+	static const char *const forms[] = { "nftables", "iptables",
+		"ip6tables" };
+	char expected[PATH_MAX], *text;
+	enum rules_form form;
+	size_t i, len;
+	FILE *f;
+
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		assert_int_equal(rules_form_parse(forms[i], &form), 0);
+		(void)snprintf(expected, sizeof(expected), "%.*s.%s",
+		    (int)(strlen(path) - strlen(".conf")), path, forms[i]);
+		if (access(expected, F_OK) == -1)
+			continue;
+		f = open_memstream(&text, &len);
+		assert_non_null(f);
+		assert_int_equal(rules_print(c, form, f), 0);
+		assert_int_equal(fclose(f), 0);
+		golden_compare(g, path, forms[i], text);
+		free(text);
+	}
+}
+
 static void
 golden_good(const struct golden *g, const char *path)
 {
@@ -196,6 +224,7 @@ golden_good(const struct golden *g, const char *path)
 	free(err);
 	first = confutil_print(a);
 	golden_compare(g, path, "ok", first);
+	golden_rules(g, path, a);
 	b = confutil_parse(first, NULL, &err);
 	if (b == NULL)
 		fail_msg("%s does not read back:\n%s", path, err);
