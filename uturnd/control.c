@@ -195,7 +195,7 @@ control_has_room(const struct control *ct, uid_t uid, enum control_grade grade)
 	for (i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		if (ct->client[i].id == 0)
 			continue;
-		if (ct->client[i].uid == uid)
+		if (ct->client[i].uid == uid && ct->client[i].grade == grade)
 			same++;
 		if (ct->client[i].grade == CONTROL_RESTRICTED)
 			restricted++;

@@ -24,7 +24,7 @@
 #define CONTROL_LISTENERS_MAX  8
 #define CONTROL_CLIENTS_MAX    64
 #define CONTROL_RESTRICTED_MAX 48   /* the rest is kept for the full grade */
-#define CONTROL_UID_MAX        16   /* clients of one user */
+#define CONTROL_UID_MAX        16   /* clients of one user and one grade */
 #define CONTROL_QUEUE_MAX      4096 /* buffers that wait for one client */
 #define CONTROL_IDLE_NS        (10 * NS_PER_S)
 #define CONTROL_PAUSE_NS       (1 * NS_PER_S) /* when descriptors run out */

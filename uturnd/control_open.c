@@ -15,7 +15,7 @@
 #include "common/log.h"
 #include "uturnd/control.h"
 
-#define BACKLOG 16
+#define BACKLOG 128
 
 static int folder_open(const char *, uid_t);
 static int socket_make(const struct sockaddr_un *, mode_t);

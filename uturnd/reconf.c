@@ -20,7 +20,8 @@ struct reconf_list {
 static struct conf *reconf_load(struct controller *, struct control_client *);
 static void reconf_differs(void *, const char *);
 static void reconf_say(struct control_client *, int, const char *);
-static void reconf_say_rules(struct controller *, struct control_client *);
+static void reconf_say_rules(
+    const struct controller *, const struct conf *, struct control_client *);
 
 void
 reconf_begin(struct controller *c, struct control_client *cl)
@@ -70,8 +71,7 @@ reconf_done(struct controller *c)
 	c->conf_generation = c->reload.generation;
 	c->reload_client = 0;
 	log_info("configuration reloaded, generation %u", c->conf_generation);
-	if (!rules_equal(old, c->conf))
-		reconf_say_rules(c, cl);
+	reconf_say_rules(c, old, cl);
 	conf_free(old);
 	control_result(
 	    cl, RESULT_OK, "reloaded, generation %u", c->conf_generation);
@@ -138,24 +138,36 @@ reconf_differs(void *arg, const char *what)
 	(void)strlcat(list->text, what, sizeof(list->text));
 }
 
+/* How to load those rules that differ from what is loaded by now. */
 static void
-reconf_say_rules(struct controller *c, struct control_client *cl)
+reconf_say_rules(const struct controller *c, const struct conf *old,
+    struct control_client *cl)
 {
-	static const char name[] = "uturnd";
-	char line[MSG_TEXT_MAX];
-	const char *command;
+	char line[MSG_TEXT_MAX], was[RULES_DIGEST_MAX], is[RULES_DIGEST_MAX];
+	const char *command, *name;
 	int i, n;
 
-	reconf_say(cl, LOG_INFO, "the rules change with it: load them by");
+	if (rules_equal(old, c->conf))
+		return;
+	reconf_say(cl, LOG_INFO,
+	    "the rules change with it: load again what "
+	    "you use of");
 	for (i = 0; i < RULES_LAST; i++) {
-		command = rules_form_command((enum rules_form)i);
-		if (strcmp(c->file, CONF_PATH_DEFAULT) == 0 ||
-		    strncmp(command, name, sizeof(name) - 1) != 0) {
+		if (rules_digest(old, (enum rules_form)i, was, sizeof(was)) ==
+			0 &&
+		    rules_digest(c->conf, (enum rules_form)i, is, sizeof(is)) ==
+			0 &&
+		    strcmp(was, is) == 0)
+			continue;
+		command = rules_form_again((enum rules_form)i);
+		name = strstr(command, "uturnd -R");
+		if (strcmp(c->file, CONF_PATH_DEFAULT) == 0 || name == NULL) {
 			reconf_say(cl, LOG_INFO, command);
 			continue;
 		}
-		n = snprintf(line, sizeof(line), "%s -f %s%s", name, c->file,
-		    command + sizeof(name) - 1);
+		n = snprintf(line, sizeof(line), "%.*suturnd -f %s%s",
+		    (int)(name - command), command, c->file,
+		    name + sizeof("uturnd") - 1);
 		if (n > 0 && (size_t)n < sizeof(line))
 			reconf_say(cl, LOG_INFO, line);
 	}
