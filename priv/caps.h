@@ -41,8 +41,8 @@ struct caps {
 void caps_set(struct caps *, const struct policy *, int64_t now);
 /*
  * caps_take: may a packet of len bytes be sent now?  turned_ttl: the TTL of
- * a turned probe, or -1 for an answer (no hop cap).  Returns 1 and takes it
- * off, or 0 and takes nothing.
+ * a turned probe or an inferred final answer, or -1 (no hop cap).  Returns 1
+ * and takes it off, or 0 and takes nothing.
  */
 int caps_take(struct caps *, size_t len, int turned_ttl, int64_t now);
 

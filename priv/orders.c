@@ -67,7 +67,12 @@ orders_commit(struct orders *o, struct record *rec, struct outbox_packet *pkt,
 	size_t budget;
 	int ttl;
 
-	ttl = pkt->kind == OUT_TURN ? rec->probe.ttl - 1 : -1;
+	/* What leaves with a chosen TTL dies at a router of somebody's. */
+	ttl = -1;
+	if (pkt->kind == OUT_TURN)
+		ttl = rec->probe.ttl - 1;
+	else if (pkt->kind == OUT_FINAL && rec->state == RECORD_TURNED)
+		ttl = rec->ttl_sent;
 	budget =
 	    wire_answer_budget(rec->probe.len, rec->policy.relay == RELAY_BOTH);
 	if (pkt->kind != OUT_TURN &&
