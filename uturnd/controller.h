@@ -62,6 +62,11 @@ void controller_end(struct controller *, int cause);
 uint32_t controller_stage(struct controller *, const struct conf *);
 /* controller_message: a child_handler, arg is the controller. */
 const char *controller_message(void *arg, enum child_id, struct imsg *);
+/*
+ * controller_act: what the reload's state machine wants.  Returns NULL, or
+ * the fault of the message that led to it.
+ */
+const char *controller_act(struct controller *, enum reload_action);
 /* controller_timers: whatever is due at now; and when that is. */
 void controller_timers(struct controller *, int64_t now);
 int64_t controller_deadline(const struct controller *);
