@@ -216,8 +216,12 @@ controller_finish(struct controller *c)
 	if (c->cause == EXIT_OK) {
 		log_info("stopping");
 		notify_stopping(c->notify_fd);
-		for (i = 0; i < CHILD_MAX; i++)
-			/* The end of file says the same. */
+		/*
+		 * The engine last: the packet process would take its end for
+		 * a loss.  To one that can't be told, the end of file says
+		 * the same.
+		 */
+		for (i = CHILD_MAX - 1; i >= 0; i--)
 			if (!child[i].lost && child[i].state != MSG_BOOT &&
 			    (msg_put_empty(&child[i].ibuf, MSG_STOP, 0) == -1 ||
 				imsgbuf_write(&child[i].ibuf) == -1))
