@@ -149,6 +149,7 @@ enum msg_expiry {
 #define MSG_ANSWER_HIDE 0x01 /* own form, no address, no objects */
 #define MSG_ANSWER_ADDR 0x02 /* our object with the router's address */
 #define MSG_ANSWER_NAME 0x04 /* its name; only with ADDR */
+#define MSG_ANSWER_RTT  0x08 /* the time to the router; only with ADDR */
 struct msg_answer {
 	struct msg_id id;
 	uint8_t flags;

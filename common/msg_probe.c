@@ -202,11 +202,15 @@ msg_get_answer(struct imsg *imsg, struct msg_answer *a, const char **why)
 	a->objlen = msg_read_u16(&r);
 	msg_read_require(&r,
 	    (a->flags &
-		~(MSG_ANSWER_HIDE | MSG_ANSWER_ADDR | MSG_ANSWER_NAME)) == 0,
+		~(MSG_ANSWER_HIDE | MSG_ANSWER_ADDR | MSG_ANSWER_NAME |
+		    MSG_ANSWER_RTT)) == 0,
 	    "unknown flags");
 	msg_read_require(&r,
 	    !(a->flags & MSG_ANSWER_NAME) || (a->flags & MSG_ANSWER_ADDR),
 	    "a name without an address");
+	msg_read_require(&r,
+	    !(a->flags & MSG_ANSWER_RTT) || (a->flags & MSG_ANSWER_ADDR),
+	    "a time without an address");
 	msg_read_require(&r,
 	    !(a->flags & MSG_ANSWER_HIDE) ||
 		(a->flags == MSG_ANSWER_HIDE && a->objlen == 0),

@@ -22,6 +22,8 @@ wire_answer_len(const struct wire_answer *a)
 		len += EXT_OBJ_HDR + 4 + addr_len(a->family);
 		if (a->with_name)
 			len += EXT_NAME_LEN;
+		if (a->with_rtt)
+			len += EXT_RTT_LEN;
 	}
 	return (len);
 }

@@ -75,6 +75,14 @@
 #define EXT_NAME_LEN 8 /* its length octet, the name, padding */
 
 /*
+ * Our other object, of a class for private use (RFC 4884 section 8): the time
+ * from this host to the router and back, in microseconds.
+ */
+#define EXT_CLASS_RTT 247
+#define EXT_CTYPE_RTT 1
+#define EXT_RTT_LEN   (EXT_OBJ_HDR + 4)
+
+/*
  * What an answer to one probe looks like; the engine decides, the packet
  * process checks the sums and writes it.
  */
@@ -83,6 +91,7 @@ struct wire_answer {
 	size_t probe_len;  /* bytes of the probe, IP header included */
 	uint8_t with_addr; /* our object, with the router's address */
 	uint8_t with_name; /* its name too; only together with_addr */
+	uint8_t with_rtt;  /* the time to the router; only with_addr */
 	size_t foreign;    /* bytes of objects to carry along, <= 64, 4n */
 };
 

@@ -243,6 +243,7 @@ ext_fits(const struct ext_room *room, uint8_t flags, size_t foreign)
 	router = own;
 	own.with_addr = (flags & MSG_ANSWER_ADDR) != 0;
 	own.with_name = (flags & MSG_ANSWER_NAME) != 0;
+	own.with_rtt = (flags & MSG_ANSWER_RTT) != 0;
 
 	both = room->relay == RELAY_BOTH;
 	len = wire_answer_len(&own);
@@ -300,7 +301,11 @@ ext_choose(
 	if (flags == 0 && ext_fits(room, MSG_ANSWER_ADDR, sum))
 		flags = MSG_ANSWER_ADDR;
 	if (flags != 0 && n == ext->n &&
-	    ext_fits(room, MSG_ANSWER_ADDR | MSG_ANSWER_NAME, sum))
+	    ext_fits(room, flags | MSG_ANSWER_RTT, sum))
+		flags |= MSG_ANSWER_RTT;
+	/* It is always the same, so it is the first to be left out. */
+	if ((flags & MSG_ANSWER_RTT) != 0 &&
+	    ext_fits(room, flags | MSG_ANSWER_NAME, sum))
 		flags |= MSG_ANSWER_NAME;
 
 	out->flags = flags;

@@ -38,6 +38,20 @@ build_object(const struct record *rec, int with_name, uint8_t *o)
 	return (len);
 }
 
+/* The time that we measured, from the turned probe to the router's error. */
+static size_t
+build_rtt(const struct record *rec, uint8_t *o)
+{
+	uint64_t us = rec->rtt_ns / 1000;
+
+	wire_put16(o, EXT_RTT_LEN);
+	o[2] = EXT_CLASS_RTT;
+	o[3] = EXT_CTYPE_RTT;
+	wire_put32(
+	    o + EXT_OBJ_HDR, us < UINT32_MAX ? (uint32_t)us : UINT32_MAX);
+	return (EXT_RTT_LEN);
+}
+
 /* RFC 4884: the extension structure behind 128 bytes of quote. */
 static size_t
 build_extension(
@@ -48,6 +62,8 @@ build_extension(
 	x[0] = 0x20; /* version 2 */
 	if (e->ans.with_addr)
 		len += build_object(rec, e->ans.with_name, x + len);
+	if (e->ans.with_rtt)
+		len += build_rtt(rec, x + len);
 	if (e->ans.foreign != 0)
 		memcpy(x + len, e->obj, e->ans.foreign);
 	len += e->ans.foreign;
@@ -67,7 +83,8 @@ build_icmp_error(const struct record *rec, const struct build_error *e,
 	int v4 = p->family == FAMILY_V4;
 
 	if (!build_sane(rec) || ans.foreign > EXT_FOREIGN_MAX ||
-	    ans.foreign % 4 != 0 || (ans.with_name && !ans.with_addr))
+	    ans.foreign % 4 != 0 ||
+	    ((ans.with_name || ans.with_rtt) && !ans.with_addr))
 		return (0);
 	ans.family = p->family;
 	ans.probe_len = p->len;

@@ -92,6 +92,18 @@ priv_queue_read(struct priv *p)
 	}
 }
 
+void
+priv_queue_prove(struct priv *p)
+{
+	if (nfqueue_prove(p->queue, packets_take, p) == 0)
+		return;
+	if (errno == EPERM)
+		fatalx(EXIT_START,
+		    "queue: the kernel refuses the verdicts of this process "
+		    "since it gave up its privilege: CAP_NET_ADMIN is lost");
+	fatal(EXIT_START, "queue: a verdict on trial");
+}
+
 /* A first match: the engine decides what to say of it. */
 static void
 packets_match(struct priv *p, struct record *rec, const struct match *m,
@@ -107,8 +119,9 @@ packets_match(struct priv *p, struct record *rec, const struct match *m,
 	mm.icmp_code = m->icmp_code;
 	mm.ext_len = m->ext_len;
 	mm.router = m->router;
-	mm.rtt_ns =
+	rec->rtt_ns =
 	    p->now > rec->sent_at ? (uint64_t)(p->now - rec->sent_at) : 0;
+	mm.rtt_ns = rec->rtt_ns;
 	if (m->kind == MATCH_ERROR) {
 		mm.datalen =
 		    m->datalen < MSG_MATCH_DATA ? m->datalen : MSG_MATCH_DATA;

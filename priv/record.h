@@ -73,6 +73,7 @@ struct record {
 	int64_t sent_at;                   /* ns, CLOCK_MONOTONIC */
 	/* what it met; its cookie does not point anywhere any more */
 	struct match met;
+	uint64_t rtt_ns; /* from the turned probe to it */
 	uint8_t matched; /* it met something */
 	/* sums: bytes answered to the client, turned probe not included */
 	uint32_t answered;

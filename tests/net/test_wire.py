@@ -436,14 +436,22 @@ class TestOwnForm:
             yield daemon
 
     @staticmethod
-    def extension(family, router, name):
-        """RFC 4884 section 8, RFC 5837 section 4: header and one object."""
+    def extension(family, router, got, time=True, name=True):
+        """RFC 4884 section 8, RFC 5837 section 4: header and objects.
+
+        The time to the router is what it is: it is taken from got, and must
+        be sensible.
+        """
         addr = packed(router)
         body = (1 if family == 4 else 2).to_bytes(2, "big") + b"\0\0" + addr
         ctype = 0xc4
         if name:
             body, ctype = body + NAME, ctype | 0x02
         obj = (4 + len(body)).to_bytes(2, "big") + bytes([2, ctype]) + body
+        if time:
+            assert got[-8:-4] == b"\0\x08\xf7\x01"
+            assert 0 < int.from_bytes(got[-4:], "big") < 3000000
+            obj += got[-8:]
         head = b"\x20\0"
         check = 0xffff ^ sum16(head + b"\0\0" + obj)
         return head + check.to_bytes(2, "big") + obj
@@ -463,26 +471,28 @@ class TestOwnForm:
         assert answer[h + 4:h + 8].count(0) == 3
         quote = quoted(family, answer)[:128]
         assert quote == x.probes()[-1].ljust(128, b"\0")
-        assert quoted(family, answer)[128:] == self.extension(
-            family, lab.reverse(family)[hop - 1], True)
+        got = quoted(family, answer)[128:]
+        assert got == self.extension(
+            family, lab.reverse(family)[hop - 1], got, name=family == 6)
         check_sums(x)
 
-    @pytest.mark.parametrize("family, length, address, name", (
-        (4, 28, False, False), (4, 57, False, False), (4, 58, True, False),
-        (4, 59, True, False), (4, 60, True, True), (4, 200, True, True),
-        (6, 67, False, False), (6, 68, True, False), (6, 70, True, False),
-        (6, 71, True, True), (6, 200, True, True)))
-    def test_what_fits(self, lab, family, length, address, name):
-        """Object and name are there as soon as three times the probe holds
-        them, and no byte earlier."""
+    @pytest.mark.parametrize("family, length, parts", (
+        (4, 28, 0), (4, 57, 0), (4, 58, 1), (4, 59, 1), (4, 60, 2),
+        (4, 62, 2), (4, 63, 3), (4, 200, 3),
+        (6, 67, 0), (6, 68, 1), (6, 70, 1), (6, 71, 2), (6, 73, 2),
+        (6, 74, 3), (6, 200, 3)))
+    def test_what_fits(self, lab, family, length, parts):
+        """Address, time and name are there as soon as three times the probe
+        holds them, and no byte earlier."""
         x = exchange(lab, family, "udp", 2, length)
         answer, sent = x.answers()[0], x.probes()[0]
         assert len(answer) <= 3 * length
         quote = quoted(family, answer)
-        if address:
+        if parts:
             assert quote[:128] == sent[:128].ljust(128, b"\0")
             assert quote[128:] == self.extension(
-                family, lab.reverse(family)[1], name)
+                family, lab.reverse(family)[1], quote[128:],
+                parts >= 2, parts >= 3)
         else:
             assert quote == sent
 

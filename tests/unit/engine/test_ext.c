@@ -285,8 +285,11 @@ static const struct {
 } fits[] = {
 #define A MSG_ANSWER_ADDR
 #define N MSG_ANSWER_NAME
-	/* object and name, or object and one label: 180 either way */
-	{ FAMILY_V4, RELAY_OWN, 60, 0, "", A | N, 0 },
+#define R MSG_ANSWER_RTT
+	/* object and time, or object and one label: 180 either way */
+	{ FAMILY_V4, RELAY_OWN, 60, 0, "", A | R, 0 },
+	{ FAMILY_V4, RELAY_OWN, 62, 0, "", A | R, 0 },
+	{ FAMILY_V4, RELAY_OWN, 63, 0, "", A | R | N, 0 },
 	{ FAMILY_V4, RELAY_OWN, 60, 0, "0008010103e84201", A, 8 },
 	{ FAMILY_V4, RELAY_OWN, 60, 0, MPLS, A, 0 },
 	{ FAMILY_V4, RELAY_OWN, 59, 0, "", A, 0 },
@@ -295,31 +298,35 @@ static const struct {
 	{ FAMILY_V4, RELAY_OWN, 57, 0, "0008010103e84201", 0, 0 },
 	{ FAMILY_V4, RELAY_OWN, 44, 0, MPLS, 0, 0 },
 	{ FAMILY_V4, RELAY_OWN, 28, 0, "", 0, 0 },
-	{ FAMILY_V4, RELAY_OWN, 64, 0, MPLS, A | N, 12 },
+	{ FAMILY_V4, RELAY_OWN, 64, 0, MPLS, A | R, 12 },
+	{ FAMILY_V4, RELAY_OWN, 67, 0, MPLS, A | R | N, 12 },
 	{ FAMILY_V4, RELAY_OWN, 64, 0, MPLS "0008010103e84201", A, 20 },
 	{ FAMILY_V4, RELAY_OWN, 61, 0, MPLS "0008010103e84201", A, 0 },
 	{ FAMILY_V4, RELAY_OWN, 62, 0, MPLS "0008010103e84201", A, 12 },
-	{ FAMILY_V4, RELAY_OWN, 1280, 0, IFACE IFACE, A | N, 64 },
-	/* v6: 40 + 8 + 128 + 4 + 24 = 204, the name 212 */
+	{ FAMILY_V4, RELAY_OWN, 1280, 0, IFACE IFACE, A | R | N, 64 },
+	/* v6: 40 + 8 + 128 + 4 + 24 = 204, the time 212, the name 220 */
 	{ FAMILY_V6, RELAY_OWN, 67, 0, "", 0, 0 },
 	{ FAMILY_V6, RELAY_OWN, 68, 0, "", A, 0 },
 	{ FAMILY_V6, RELAY_OWN, 70, 0, "", A, 0 },
-	{ FAMILY_V6, RELAY_OWN, 71, 0, "", A | N, 0 },
-	{ FAMILY_V6, RELAY_OWN, 80, 0, MPLS, A | N, 12 },
+	{ FAMILY_V6, RELAY_OWN, 71, 0, "", A | R, 0 },
+	{ FAMILY_V6, RELAY_OWN, 74, 0, "", A | R | N, 0 },
+	{ FAMILY_V6, RELAY_OWN, 80, 0, MPLS, A | R | N, 12 },
 	/* router form: its objects come first */
 	{ FAMILY_V4, RELAY_ROUTER, 60, 0, MPLS, 0, 12 },
 	{ FAMILY_V4, RELAY_ROUTER, 57, 0, "0008010103e84201", 0, 8 },
 	{ FAMILY_V4, RELAY_ROUTER, 57, 0, MPLS, 0, 0 },
-	{ FAMILY_V4, RELAY_ROUTER, 60, 0, "", A | N, 0 },
+	{ FAMILY_V4, RELAY_ROUTER, 60, 0, "", A | R, 0 },
 	{ FAMILY_V4, RELAY_ROUTER, 28, 0, "", 0, 0 },
-	{ FAMILY_V4, RELAY_ROUTER, 80, 0, MPLS, A | N, 12 },
+	{ FAMILY_V4, RELAY_ROUTER, 80, 0, MPLS, A | R | N, 12 },
 	/* it can't be a source: as own form */
 	{ FAMILY_V4, RELAY_ROUTER, 60, 1, MPLS, A, 0 },
 	{ FAMILY_V4, RELAY_ROUTER, 57, 1, "0008010103e84201", 0, 0 },
-	/* both: 172 + 8 and 88 make 268 of 300; with objects 192 and 172 */
-	{ FAMILY_V4, RELAY_BOTH, 60, 0, "", A | N, 0 },
+	/* both: 172 + 16 and 88 make 276 of 300; objects: 200 and 172 */
+	{ FAMILY_V4, RELAY_BOTH, 60, 0, "", A | R | N, 0 },
 	{ FAMILY_V4, RELAY_BOTH, 60, 0, MPLS, A, 0 },
-	{ FAMILY_V4, RELAY_BOTH, 73, 0, MPLS, A | N, 12 },
+	{ FAMILY_V4, RELAY_BOTH, 75, 0, MPLS, A | R | N, 12 },
+	{ FAMILY_V4, RELAY_BOTH, 74, 0, MPLS, A | R, 12 },
+	{ FAMILY_V4, RELAY_BOTH, 73, 0, MPLS, A | R, 12 },
 	{ FAMILY_V4, RELAY_BOTH, 72, 0, MPLS, A, 12 },
 	{ FAMILY_V4, RELAY_BOTH, 71, 0, MPLS, A, 0 },
 	{ FAMILY_V4, RELAY_BOTH, 28, 0, MPLS, 0, 0 },
@@ -359,6 +366,7 @@ test_choose(void **state)
 		router = own;
 		own.with_addr = (out.flags & A) != 0;
 		own.with_name = (out.flags & N) != 0;
+		own.with_rtt = (out.flags & R) != 0;
 		len = wire_answer_len(&own);
 		if (room.relay == RELAY_BOTH)
 			len += wire_answer_len(&router);
@@ -367,6 +375,7 @@ test_choose(void **state)
 	}
 #undef A
 #undef N
+#undef R
 }
 
 int

@@ -458,6 +458,47 @@ final_ttl(void **state)
 		assert_int_equal(out[k], 0);
 }
 
+/* Our other object: class 247, microseconds, at most what 32 bits hold. */
+static void
+the_time_to_the_router(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		uint32_t us;
+	} times[] = {
+		{ 0, 0 },
+		{ 999, 0 },
+		{ 1000, 1 },
+		{ 123456789, 123456 },
+		{ 4294967295000ULL, UINT32_MAX },
+		{ 4294967296000ULL, UINT32_MAX },
+		{ UINT64_MAX, UINT32_MAX },
+	};
+	struct policy p;
+	struct record r;
+	struct wire_answer a = answer(1, 0, 0);
+	uint8_t out[BUILD_MAX];
+	size_t i, n;
+
+	(void)state;
+	test_policy(&p);
+	a.with_rtt = 1;
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		test_record(&r, &p, probe_udp4, sizeof(probe_udp4));
+		timex(&r, 0);
+		r.rtt_ns = times[i].ns;
+		n = own(&r, a, out);
+		assert_int_equal(n, 28 + 128 + 4 + 12 + 8);
+		assert_int_equal(wire_get16(out + 172), 8);
+		assert_int_equal(out[174], 247);
+		assert_int_equal(out[175], 1);
+		assert_int_equal(wire_get32(out + 176), times[i].us);
+	}
+	/* never without the address that it belongs to */
+	a.with_addr = 0;
+	assert_int_equal(own(&r, a, out), 0);
+}
+
 int
 main(void)
 {
@@ -472,6 +513,7 @@ main(void)
 		cmocka_unit_test_setup(inv18_budget, setup),
 		cmocka_unit_test_setup(inflection, setup),
 		cmocka_unit_test_setup(final_ttl, setup),
+		cmocka_unit_test_setup(the_time_to_the_router, setup),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
