@@ -260,6 +260,7 @@ orders_answer(struct orders *o, struct record *rec, const struct msg_answer *ma,
 	ans.probe_len = rec->probe.len;
 	ans.with_addr = (ma->flags & MSG_ANSWER_ADDR) != 0;
 	ans.with_name = (ma->flags & MSG_ANSWER_NAME) != 0;
+	ans.with_rtt = (ma->flags & MSG_ANSWER_RTT) != 0;
 	ans.foreign = ma->objlen;
 	budget =
 	    wire_answer_budget(rec->probe.len, rec->policy.relay == RELAY_BOTH);
