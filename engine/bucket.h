@@ -15,10 +15,10 @@
 #define BUCKET_TOKEN 1000000000ULL
 
 /*
- * Longer pauses count as this long; it keeps the sums below 2^64 for rates
- * of up to POLICY_RATE_MAX.
+ * Longer pauses count as this long; it keeps the sums below 2^64 for a num of
+ * up to 16 times POLICY_RATE_MAX.
  */
-#define BUCKET_PAUSE_MAX (3600 * 1000000000LL)
+#define BUCKET_PAUSE_MAX (1000 * 1000000000LL)
 
 struct bucket {
 	uint64_t level;

@@ -10,9 +10,17 @@
 #include "engine/limit.h"
 #include "engine/table.h"
 
-/* How long a gated prefix counts as active after its last probe, at least. */
+/* Active prefixes are counted in steps of this length. */
 #define LIMIT_EPOCH_NS 1000000000LL
-#define LIMIT_NONE     SIZE_MAX
+/* By then all that was active is forgotten. */
+#define LIMIT_EPOCHS_MAX 128
+/*
+ * How much of the gated half, rate and tokens, is split into shares.  The rest
+ * is for who asks first, and fills the half up again after a rush.
+ */
+#define LIMIT_SHARED_NUM 7
+#define LIMIT_SHARED_DEN 8
+#define LIMIT_NONE       SIZE_MAX
 
 /* What is known of a prefix. */
 struct limit_client {
@@ -38,7 +46,7 @@ struct limit {
 	uint64_t epoch;
 	int64_t epoch_start;
 	uint64_t active;      /* gated prefixes of this epoch so far */
-	uint64_t active_last; /* and of the one before */
+	uint64_t active_past; /* of those before, let go by and by */
 	struct table *table;
 	struct limit_client *clients;
 };
@@ -158,40 +166,56 @@ limit_held(const struct limit *l)
 {
 	uint64_t held;
 
-	held = l->halves.cap - l->halves.cap / 8;
+	held = l->halves.cap / LIMIT_SHARED_DEN * LIMIT_SHARED_NUM;
 	if (held > l->halves.cap - BUCKET_TOKEN)
 		held = l->halves.cap - BUCKET_TOKEN;
 	return (held);
 }
 
+/*
+ * The number of active prefixes is let go slowly, or those that rest and come
+ * back all at once would each find a share as if it were alone.
+ */
 static void
 limit_epoch(struct limit *l, int64_t now)
 {
-	if (now - l->epoch_start < LIMIT_EPOCH_NS)
+	int64_t epochs;
+
+	epochs = (now - l->epoch_start) / LIMIT_EPOCH_NS;
+	if (epochs <= 0)
 		return;
-	l->active_last =
-	    now - l->epoch_start < 2 * LIMIT_EPOCH_NS ? l->active : 0;
-	l->active = 0;
-	l->epoch_start = now;
+	l->epoch_start += epochs * LIMIT_EPOCH_NS;
 	l->epoch++;
+	if (epochs > LIMIT_EPOCHS_MAX) {
+		l->active_past = 0;
+		epochs = 1;
+	}
+	for (; epochs > 0; epochs--) {
+		l->active_past -= (l->active_past + 7) / 8;
+		if (l->active_past < l->active)
+			l->active_past = l->active;
+		l->active = 0;
+	}
 }
 
 /*
- * Fills a gated prefix's share.  All shares together hold no more than what
- * is held back for them (as long as there are fewer prefixes than tokens).
+ * Fills a gated prefix's share; a new one's is full.  All shares together hold
+ * no more than what is held back for them (as long as there are fewer prefixes
+ * than tokens, and their number does not grow).
  */
 static void
 limit_share_fill(struct limit *l, struct limit_client *c, int64_t now)
 {
 	uint64_t cap, n;
 
-	n = l->active > l->active_last ? l->active : l->active_last;
+	n = l->active > l->active_past ? l->active : l->active_past;
 	if (n == 0)
 		n = 1;
 	cap = limit_held(l) / n;
 	if (cap < BUCKET_TOKEN)
 		cap = BUCKET_TOKEN;
-	bucket_fill(&c->share, l->total.rate, 2 * n, cap, now);
+	bucket_fill(&c->share, (uint64_t)l->total.rate * LIMIT_SHARED_NUM,
+	    2 * n * LIMIT_SHARED_DEN, cap, now);
 }
 
 /* The prefix's slot; what it held is void if it is new: then it is full. */
@@ -209,7 +233,7 @@ limit_client_take(
 		memset(c, 0, sizeof(*c));
 		c->limit.level = limit_cap(&l->client, times);
 		c->limit.last = now;
-		c->share.level = BUCKET_TOKEN;
+		c->share.level = UINT64_MAX; /* its share's cap cuts it */
 		c->share.last = now;
 		c->epoch = UINT64_MAX;
 	}
