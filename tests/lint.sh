@@ -28,9 +28,9 @@ format)
 cppcheck)
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
 	    --enable=warning,performance,portability -I. -Ibuild/default \
-	    --suppress=missingIncludeSystem --suppress=unknownMacro \
-	    -DTAILQ_ENTRY\(x\)='struct { struct x *n; struct x **p; }' \
-	    common engine priv uturnd uturnctl
+	    -I/usr/include/bsd -D_GNU_SOURCE -DLIBBSD_OVERLAY \
+	    --suppress=missingIncludeSystem -j 2 \
+	    common engine priv uturnd uturnctl utrace
 	;;
 manuals)
 	find uturnd uturnctl utrace -name '*.[158]' -print |
