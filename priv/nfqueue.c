@@ -31,11 +31,16 @@
 #define NFQ_RCVBUF_PACKET 2304
 #define NFQ_RCVBUF_MAX    (16 << 20)
 #define NFQ_STATS_PATH    "/proc/self/net/netfilter/nfnetlink_queue"
+/* How often a proof is tried: a flood may leave no room for its answer. */
+#define NFQ_PROOFS 16
+/* The kernel numbers packets from 1 on. */
+#define NFQ_NO_PACKET 0
 
 struct nfqueue {
 	int fd;
 	int fd_stats;
 	uint16_t queue;
+	int refusal; /* errno of the last verdict that came back */
 	size_t owed; /* verdicts in out */
 	size_t outlen;
 	struct mmsghdr mmsg[NFQ_BATCH];
@@ -98,9 +103,9 @@ nfqueue_bind(
 	if (nfqueue_configure(q, nlh) == -1) {
 		if (errno == EPERM || errno == EBUSY)
 			snprintf(why, whylen,
-			    "queue %u: another program holds it (another "
-			    "uturnd?), or CAP_NET_ADMIN is missing; choose "
-			    "another `queue` or stop that program",
+			    "queue %u: already in use by another program "
+			    "(another uturnd?), or CAP_NET_ADMIN is missing; "
+			    "choose another `queue` or stop that program",
 			    f->queue);
 		else
 			snprintf(why, whylen, "queue %u: bind: %s", f->queue,
@@ -214,7 +219,7 @@ fail:
  * Returns 0, or -1 with errno when the process lost its right to the queue.
  */
 static int
-nfqueue_message(struct stats *st, const struct nlmsghdr *nlh,
+nfqueue_message(struct nfqueue *q, struct stats *st, const struct nlmsghdr *nlh,
     void (*take)(void *, const struct nfqueue_packet *), void *arg)
 {
 	struct nlattr *attr[NFQA_MAX + 1];
@@ -228,6 +233,7 @@ nfqueue_message(struct stats *st, const struct nlmsghdr *nlh,
 		    err->error == 0)
 			return (0);
 		st->tally[TALLY_QUEUE_ERROR]++;
+		q->refusal = -err->error;
 		if (err->error == -EPERM) {
 			errno = EPERM;
 			return (-1);
@@ -276,7 +282,7 @@ nfqueue_receive(struct nfqueue *q, struct stats *st,
 		len = (int)q->mmsg[i].msg_len;
 		nlh = (const struct nlmsghdr *)(const void *)q->in[i];
 		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
-			if (nfqueue_message(st, nlh, take, arg) == -1)
+			if (nfqueue_message(q, st, nlh, take, arg) == -1)
 				return (-1);
 	}
 	return (n);
@@ -320,6 +326,37 @@ nfqueue_flush(struct nfqueue *q)
 	q->owed = 0;
 	q->outlen = 0;
 	return (0);
+}
+
+int
+nfqueue_prove(struct nfqueue *q,
+    void (*take)(void *, const struct nfqueue_packet *), void *arg)
+{
+	struct stats ours;
+	int i, n;
+
+	/* What is asked for here is not a fault to be counted. */
+	memset(&ours, 0, sizeof(ours));
+	q->refusal = 0;
+	for (i = 0; i < NFQ_PROOFS; i++) {
+		if (nfqueue_verdict(q, NFQ_NO_PACKET, NFQ_ACCEPT) == -1 ||
+		    nfqueue_flush(q) == -1)
+			return (-1);
+		/* The kernel has answered before the send came back. */
+		do {
+			n = nfqueue_receive(q, &ours, take, arg);
+			if (n == -1)
+				return (-1);
+		} while (n > 0 && q->refusal == 0);
+		if (q->refusal == ENOENT)
+			return (nfqueue_flush(q));
+		if (q->refusal != 0) {
+			errno = q->refusal;
+			return (-1);
+		}
+	}
+	errno = ETIMEDOUT;
+	return (-1);
 }
 
 size_t

@@ -70,6 +70,16 @@ int nfqueue_flush(struct nfqueue *);
 size_t nfqueue_owed(const struct nfqueue *);
 
 /*
+ * nfqueue_prove: shows that the kernel takes this process's verdicts: one for a
+ * packet that there is not must come back as unknown (ENOENT), not as forbidden
+ * (EPERM).  To be called after the drop and before the first probe is handled;
+ * packets that are there already are given to take.  Returns 0, or -1 with
+ * errno (ETIMEDOUT: no answer).
+ */
+int nfqueue_prove(struct nfqueue *,
+    void (*take)(void *arg, const struct nfqueue_packet *), void *arg);
+
+/*
  * nfqueue_figures: the kernel's own figures of the queue: packets dropped (both
  * columns; 0 under fail-open even where packets went past us: see
  * uturnctl(8)) and the id sequence, which is the number of packets queued.

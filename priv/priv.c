@@ -267,6 +267,7 @@ priv_main(void)
 	priv_lock_up(p, &init, parent);
 	p->state = MSG_READY;
 	p->now = loop_now();
+	priv_queue_prove(p);
 	if (msg_put_empty(&p->controller, MSG_LOCKED, 0) == -1 ||
 	    imsgbuf_write(&p->controller) == -1)
 		fatal(EXIT_START, "controller: LOCKED");

@@ -62,6 +62,8 @@ void priv_flush(struct priv *);
 
 /* packets.c: what comes from the network */
 void priv_queue_read(struct priv *);
+/* priv_queue_prove: fatal if the kernel takes no verdicts of this process. */
+void priv_queue_prove(struct priv *);
 void priv_capture_read(struct priv *, enum family);
 /* priv_expire: acts on all records that are due. */
 void priv_expire(struct priv *);
