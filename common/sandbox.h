@@ -122,8 +122,10 @@ void sandbox_seccomp(const struct sandbox_call *table, size_t n,
     const uint64_t *params, size_t nparams);
 /*
  * sandbox_seccomp_export: writes the same filter as libseccomp's readable
- * text to fd, after a comment line for each entry with its reason; installs
- * nothing.  Returns 0, or -1 with errno (EINVAL, ENOSYS: a faulty table).
+ * text to fd, after a comment line for each entry: "# call(conditions):
+ * reason", the conditions as in "a0 == 3, a2 & 0x4 == 0, a1 == param 1", no
+ * parentheses where there are none.  Installs nothing.  Returns 0, or -1 with
+ * errno (EINVAL, ENOSYS: a faulty table).
  */
 int sandbox_seccomp_export(const struct sandbox_call *table, size_t n,
     const uint64_t *params, size_t nparams, int fd);

@@ -15,6 +15,7 @@
 #include "common/sandbox.h"
 
 static int seccomp_reasons(const struct sandbox_call *, size_t, int);
+static int seccomp_conditions(FILE *, const struct sandbox_call *);
 static int seccomp_build(scmp_filter_ctx, const struct sandbox_call *, size_t,
     const uint64_t *, size_t, const char **);
 static int seccomp_add(
@@ -79,7 +80,7 @@ done:
 	return (0);
 }
 
-/* Writes each entry's reason to fd.  Returns 0, or a negated errno. */
+/* Writes each entry and its reason to fd.  Returns 0, or a negated errno. */
 static int
 seccomp_reasons(const struct sandbox_call *table, size_t n, int fd)
 {
@@ -95,14 +96,44 @@ seccomp_reasons(const struct sandbox_call *table, size_t n, int fd)
 		return (-EMFILE);
 	}
 	for (i = 0; i < n; i++)
-		if (fprintf(fp, "# %s: %s\n", table[i].name, table[i].why) <
-		    0) {
+		if (fprintf(fp, "# %s", table[i].name) < 0 ||
+		    seccomp_conditions(fp, &table[i]) == -1 ||
+		    fprintf(fp, ": %s\n", table[i].why) < 0) {
 			(void)fclose(fp);
 			return (-EIO);
 		}
 	if (fclose(fp) == EOF)
 		return (-errno);
 	return (0);
+}
+
+/* As in "(a0 == 3, a2 & 0x3 == 0)"; nothing if there are none. */
+static int
+seccomp_conditions(FILE *fp, const struct sandbox_call *call)
+{
+	static const char *const ops[] = { [SANDBOX_EQ] = "==",
+		[SANDBOX_LE] = "<=",
+		[SANDBOX_MASKED] = "==",
+		[SANDBOX_PARAM] = "== param" };
+	const struct sandbox_arg *a;
+	const char *before = "(";
+	size_t i;
+
+	for (i = 0; i < SANDBOX_ARGS; i++) {
+		a = &call->args[i];
+		if (a->op == SANDBOX_NONE)
+			continue;
+		if (fprintf(fp, "%sa%u ", before, a->arg) < 0)
+			return (-1);
+		if (a->op == SANDBOX_MASKED &&
+		    fprintf(fp, "& %#llx ", (unsigned long long)a->mask) < 0)
+			return (-1);
+		if (fprintf(fp, "%s %llu", ops[a->op],
+			(unsigned long long)a->value) < 0)
+			return (-1);
+		before = ", ";
+	}
+	return (before[0] == '(' || fputc(')', fp) != EOF ? 0 : -1);
 }
 
 /*

@@ -384,23 +384,30 @@ export_text(const struct sandbox_call *table, size_t n)
 static void
 seccomp_export_is_stable(void **state)
 {
-	char *a, *b, *c;
+	char *a, *b, *c, *d;
 
 	(void)state;
 	a = export_text(one_of, N(one_of));
 	b = export_text(one_of, N(one_of));
 	c = export_text(all_of, N(all_of));
+	d = export_text(masked, N(masked));
 	assert_string_equal(a, b);
 	assert_string_not_equal(a, c);
 	assert_ptr_equal(strstr(a, "# exit_group: the end\n"), a);
-	assert_non_null(strstr(a, "# fcntl: or that\n"));
+	assert_non_null(strstr(a, "# fcntl(a0 == 100, a1 == 1): this one\n"));
+	assert_non_null(strstr(a, "# fcntl(a0 == 101): or that\n"));
+	assert_non_null(strstr(a, "# fcntl(a2 == param 0): or by its last\n"));
+	assert_non_null(
+	    strstr(c, "# fcntl(a0 == 100, a1 == 1, a2 <= 5): all three\n"));
 	assert_non_null(strstr(a, "action ALLOW;"));
 	assert_non_null(strstr(a, "$syscall"));
 	assert_non_null(strstr(a, "action KILL_PROCESS;"));
 	assert_null(strstr(a, "action KILL;"));
 	free(a);
 	free(b);
+	assert_non_null(strstr(d, "# close(a0 & 0xf0 == 64): some\n"));
 	free(c);
+	free(d);
 	/* And nothing was installed. */
 	assert_int_equal(prctl(PR_GET_SECCOMP), 0);
 }
