@@ -350,7 +350,7 @@ test_fair_bursts(void **state)
 	struct fixture *f = *state;
 	unsigned int j, ok, rounds;
 	int64_t t, ms;
-	uint32_t i;
+	uint32_t i, n;
 
 	f->policy.limit_client.rate = 32;
 	f->policy.limit_client.burst = 96;
@@ -358,6 +358,7 @@ test_fair_bursts(void **state)
 	f->policy.limit_total.burst = 2048;
 	limit_set(f->limit, &f->policy, START);
 	ok = 0;
+	n = 0;
 	for (rounds = 0; rounds < 20; rounds++) {
 		t = START + rounds * 6 * NS_PER_S;
 		for (ms = 0; ms < 1000; ms += 10) {
@@ -365,6 +366,10 @@ test_fair_bursts(void **state)
 				for (j = 0; j < (ms == 0 ? 50U : 1U); j++)
 					(void)take_number(f, (i + 1) << 8, 1, 1,
 					    t + ms * NS_PER_MS);
+			/* Nothing is left over from the other half, either. */
+			for (i = 0; i < 50; i++)
+				(void)take_number(f, (n++ + 10000) << 8, 1, 0,
+				    t + ms * NS_PER_MS);
 			if (rounds > 0 && ms == 500)
 				ok += take_number(f, 0xcb007107, 1, 1,
 					  t + ms * NS_PER_MS) == LIMIT_OK;
