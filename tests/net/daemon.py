@@ -70,6 +70,8 @@ class Daemon:
         self.sock = os.path.join(self.run_dir, "uturnd.sock")
         self.rsock = os.path.join(self.run_dir, "uturnd.rsock")
         self.proc = None
+        # A test has waited for its end: how it ended is the test's matter.
+        self._ended = False
         self._log = []
         self._reader = None
         for path in (UTURND, UTURNCTL):
@@ -97,9 +99,14 @@ class Daemon:
         return self
 
     def __exit__(self, *exc):
-        self.stop()
+        expected = self._ended
+        died = not expected and self.proc.poll() is not None
+        code = self.stop()
         if self.rules:
             self.unload_rules()
+        if died or (not expected and code != EXIT_OK):
+            raise LabError(f"uturnd ended by itself with {code}:\n"
+                           f"{self.log()}")
 
     def write(self, text):
         """Write the configuration file as an editor would: a new file."""
@@ -110,6 +117,7 @@ class Daemon:
         os.rename(new, self.conf)
 
     def start(self):
+        self._ended = False
         self.proc = self.lab.popen(
             self.node, [*self.argv, "-f", self.conf],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -145,6 +153,7 @@ class Daemon:
 
     def wait(self, timeout):
         """Wait for its end; its exit code, a LabError if it does not end."""
+        self._ended = True
         try:
             self.proc.wait(timeout)
         except subprocess.TimeoutExpired as e:

@@ -5,13 +5,14 @@
 #
 """A lab of network namespaces in which the way there and the way back differ.
 
-    C --- r1 --- r2 --- r3 --- T        the way there:  r1 r2 r3 T
+    C -W- r1 --- r2 --- r3 --- T        the way there:  r1 r2 r3 T
            \\             |    /
             r4 --- r5 ---+   /          the way back:   r3 r5 r4 r1 C
              \\               /
               r6 -----------+           a second uplink of T, if asked for:
                                         r6 r4 r1 C
 
+W is the wire between C and r1: no hop, but a delay.
 Every address is one of the documentation prefixes.  Nothing in the lab has
 a route to the outside: each namespace knows only the links made here.
 
@@ -121,6 +122,46 @@ for name in sys.argv[1:]:
 """
 
 
+# Runs at W, between C and r1: a wire with a delay.  Every link of the lab
+# answers within microseconds, which no network does; traceroute derives its
+# patience from the fastest answer it saw, and then takes every moment in
+# which this machine was busy elsewhere for a lost packet.
+WIRE = """
+import collections, os, select, socket, sys, time
+delay = float(sys.argv[1])
+try:
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+except OSError:
+    pass
+ends = []
+for name in ("C", "r1"):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK)
+    s.setsockopt(263, 23, 1)            # SOL_PACKET, PACKET_IGNORE_OUTGOING
+    s.bind((name, 3))                   # ETH_P_ALL
+    ends.append(s)
+across = {ends[0]: ends[1], ends[1]: ends[0]}
+under_way = collections.deque()
+print("ready", flush=True)
+while True:
+    wait = None
+    if under_way:
+        wait = max(0, under_way[0][0] - time.monotonic())
+    for s in select.select(ends, [], [], wait)[0]:
+        due = time.monotonic() + delay
+        try:
+            while True:
+                under_way.append((due, across[s], s.recv(65535)))
+        except BlockingIOError:
+            pass
+    while under_way and under_way[0][0] <= time.monotonic():
+        _, s, frame = under_way.popleft()
+        try:
+            s.send(frame)
+        except OSError:
+            pass
+"""
+
+
 class LabError(Exception):
     """The lab could not be built, or a command in it did not end."""
 
@@ -171,10 +212,12 @@ class Lab:
               service address (`ip rule from T`)
     bcp38     r3 drops what T sends from a source that is not T's
     service   "lo" or "link": where T's service address is
+    delay     seconds that a packet takes between C and r1, each way; 0: none,
+              and then no W
     """
 
     def __init__(self, nat=False, firewall=None, uplink=False, bcp38=False,
-                 service="lo"):
+                 service="lo", delay=0.005):
         if firewall not in (None, "r1", "client"):
             raise ValueError(f"firewall {firewall}: r1 or client")
         if service not in ("lo", "link"):
@@ -182,13 +225,14 @@ class Lab:
         if os.geteuid() != 0:
             raise LabError("the lab makes network namespaces: be root")
         self.nat, self.firewall, self.uplink = nat, firewall, uplink
-        self.bcp38 = bcp38
+        self.bcp38, self.delay = bcp38, delay
         self.id = f"ut{os.getpid()}x{secrets.token_hex(2)}"
         self.links = list(LINKS) + (list(UPLINK_LINKS) if uplink else [])
         if nat:
             self.links[0] = NAT_LINK
         self.nodes = ["C", "r1", "r2", "r3", "r4", "r5", "T"]
         self.nodes += ["r6"] if uplink else []
+        self.nodes += ["W"] if delay else []
         self.addr = self._addresses()
         self.hop_prefix = dict(HOP_PREFIX)
         self.hop = dict(HOP)
@@ -231,6 +275,7 @@ class Lab:
             self._rules()
             self._filters()
             self._wait_links()
+            self._wire()
         except BaseException:
             self.down()
             raise
@@ -260,6 +305,8 @@ class Lab:
         jobs = []
         for node in self.nodes:
             keys = SYSCTL + (ROUTER_SYSCTL if node[0] == "r" else [])
+            if node == "W":
+                keys = ["net.ipv6.conf.default.disable_ipv6=1"]
             jobs.append(subprocess.Popen(
                 self.command(node, ["sysctl", "-q", "-w", *keys]),
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -270,13 +317,24 @@ class Lab:
                 raise LabError(f"sysctl: {err.strip()}")
 
     def _link_lines(self):
-        return [f"link add name {b} address {mac(a, b)} "
-                f"netns {self.ns(a)} type veth peer name {a} "
-                f"address {mac(b, a)} netns {self.ns(b)}"
-                for a, b, *_ in self.links]
+        lines = []
+        for a, b, *_ in self.links:
+            if self.delay and "C" in (a, b):
+                lines += [self._veth(a, b, "W", a), self._veth(b, a, "W", b)]
+            else:
+                lines.append(self._veth(a, b, b, a))
+        return lines
+
+    def _veth(self, node, name, peer, peer_name):
+        """A link from one node's interface to another's."""
+        return (f"link add name {name} address {mac(node, name)} "
+                f"netns {self.ns(node)} type veth peer name {peer_name} "
+                f"address {mac(peer, peer_name)} netns {self.ns(peer)}")
 
     def _lines(self, node):
-        """All of a node's addresses, links, routes and rules."""
+        """All of a node's addresses, links and routes."""
+        if node == "W":
+            return ["link set C up", "link set r1 up"]
         lines = ["link set lo up"]
         for a, b, net4, _, _, net6, _, _ in self.links:
             if node not in (a, b):
@@ -318,6 +376,15 @@ class Lab:
             peers = [k[1] for k in self.addr if k[0] == node]
             self.run(node, ["/usr/bin/python3", "-I", "-S", "-c", NO_OFFLOAD,
                             *peers], check=True)
+
+    def _wire(self):
+        if not self.delay:
+            return
+        p = self.popen("W", ["/usr/bin/python3", "-I", "-S", "-c", WIRE,
+                             str(self.delay)], stdout=subprocess.PIPE,
+                       text=True)
+        if p.stdout.readline() != "ready\n":
+            raise LabError("the wire between C and r1 does not start")
 
     def _rules(self):
         """T's source rule; `ip -batch` can't take a family for each line."""
@@ -382,8 +449,8 @@ class Lab:
         """The routers that a trace from T to C shows.
 
         Behind NAT the gateway translates its own error as well: for T it
-        comes from the client's address, r1 can't be told from the client,
-        and the way ends there.
+        comes from the client's address, and r1 can't be told from the
+        client.  So r1 is not in the list then.
         """
         path = (("r3", "T"), ("r5", "r3"), ("r4", "r5"), ("r1", "r4"))
         if self.uplink:

@@ -193,12 +193,22 @@ def test_capture_is_exact(lab, family):
         assert data[8:] == sent[8:] and data[:7] == sent[:7]
 
 
+def test_delay(lab):
+    """Both ways take their time between C and r1; without W they do not."""
+    hops = clients.traceroute(lab, 4, opts=["-q1"])
+    assert all(10 <= h.times[0] < 100 for h in hops)
+    with Lab(delay=0) as direct:
+        hops = clients.traceroute(direct, 4, opts=["-q1"])
+        assert clients.names(hops) == direct.plain(4)
+        assert min(h.times[0] for h in hops) < 10
+
+
 def test_two_labs():
     with Lab() as a, Lab(uplink=True) as b:
         assert a.id != b.id
         for lab in (a, b):
             assert clients.names(clients.traceroute(lab, 4)) == lab.plain(4)
-        assert len(namespaces(a.id)) == 7 and len(namespaces(b.id)) == 8
+        assert len(namespaces(a.id)) == 8 and len(namespaces(b.id)) == 9
 
 
 def test_nothing_stays():
@@ -231,7 +241,7 @@ def _start_lab():
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          text=True)
     m = re.match(r"namespaces (ut\d+x[0-9a-f]+)-", p.stdout.readline())
-    assert m and len(namespaces(m.group(1))) == 7
+    assert m and len(namespaces(m.group(1))) == 8
     return p, m.group(1)
 
 
@@ -250,11 +260,11 @@ def test_sweep():
     p, dead = _start_lab()
     p.kill()
     p.communicate(timeout=5)
-    assert len(namespaces(dead)) == 7
+    assert len(namespaces(dead)) == 8
     with Lab() as lab:
         gone = sweep()
-        assert len([n for n in gone if n.startswith(f"{dead}-")]) == 7
-        assert namespaces(dead) == [] and len(namespaces(lab.id)) == 7
+        assert len([n for n in gone if n.startswith(f"{dead}-")]) == 8
+        assert namespaces(dead) == [] and len(namespaces(lab.id)) == 8
         assert os.path.isdir(lab.tmp)
 
 
