@@ -51,10 +51,11 @@ struct ext_room {
 
 /*
  * ext_choose: writes flags, objlen and obj of *out: what fits the sum that
- * the probe allows.  Left out first is the name, then foreign objects from the
- * last, then the address (DESIGN section 5).  Router form carries foreign
- * objects only; there the address and the name are asked for as far as there
- * is room beside them, for the packet process to fall back on own form.
+ * the probe allows.  Left out first is the name, then the time to the router,
+ * then foreign objects from the last, then the address (DESIGN section 5).
+ * Router form carries foreign objects only; there the rest is asked for as far
+ * as there is room beside them, for the packet process to fall back on own
+ * form.
  */
 void
 ext_choose(const struct ext_room *, const struct ext *, struct msg_answer *out);
