@@ -19,9 +19,10 @@
 	}
 
 /*
- * No signal has a handler here, so none returns from one; nothing is
- * allocated, opened or closed any more, and an abort is meant to end as a
- * violation of this very filter.
+ * No signal has a handler here, so none returns from one, and a ppoll that was
+ * stopped and continued is simply made again (restart_syscall is for calls of
+ * other kinds).  Nothing is allocated, opened or closed any more, and an abort
+ * is meant to end as a violation of this very filter.
  */
 static const struct sandbox_call engine_calls[] = {
 	SANDBOX_ON("recvmsg", PROC_FD_CONTROLLER,
@@ -33,8 +34,6 @@ static const struct sandbox_call engine_calls[] = {
 	SANDBOX_ON("sendmsg", PROC_FD_PEER, "orders to the packet process"),
 	SANDBOX_ANY("ppoll", "the loop waits in it"),
 	SANDBOX_ANY("clock_gettime", "time, where the vDSO can't tell it"),
-	SANDBOX_ANY(
-	    "restart_syscall", "a wait goes on after stop and continue"),
 	SANDBOX_ANY("exit_group", "the end"),
 };
 
