@@ -139,6 +139,7 @@ install: all
 	install -m 644 uturnd/uturnd.service \
 	    $(DESTDIR)$(PREFIX)/lib/systemd/system
 
+include tests/sandbox/sandbox.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:

@@ -76,8 +76,10 @@ def cmocka(tally, variant):
     if not one(tally, "build unit tests, " + variant,
                ["make", "-j" + JOBS, "VARIANT=" + variant, "unit-programs"]):
         return
-    base = os.path.join("build", variant, "tests", "unit")
-    for folder, _, files in sorted(os.walk(os.path.join(TOP, base))):
+    base = os.path.join("build", variant, "tests")
+    found = [entry for kind in ("unit", "sandbox") for entry
+             in sorted(os.walk(os.path.join(TOP, base, kind)))]
+    for folder, _, files in found:
         for name in sorted(files):
             path = os.path.join(folder, name)
             source = os.path.join(TOP, os.path.relpath(

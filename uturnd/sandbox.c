@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -39,14 +40,15 @@
 		.op = SANDBOX_PARAM, .arg = (a), .value = (i) \
 	}
 
+/*
+ * No restart_syscall in any of the three tables: ppoll(2) that a stop has
+ * interrupted is made again under its own number.
+ */
 static const struct sandbox_call controller_calls[] = {
 	/* the loop */
 	{ "ppoll", "the loop", { { 0 } } },
 	{ "clock_gettime", "time, where the vDSO can't tell", { { 0 } } },
-	{ "gettimeofday", "likewise, for syslog", { { 0 } } },
-	{ "time", "likewise, for syslog", { { 0 } } },
 	{ "rt_sigreturn", "back from a signal handler", { { 0 } } },
-	{ "restart_syscall", "ppoll after a stop", { { 0 } } },
 	{ "exit_group", "the end", { { 0 } } },
 
 	/* the pipes to the children, and the clients */
@@ -57,8 +59,11 @@ static const struct sandbox_call controller_calls[] = {
 	    { EQ(1, SOL_SOCKET), EQ(2, SO_PEERCRED) } },
 	{ "shutdown", "tells the children to end", { EQ(1, SHUT_WR) } },
 	{ "close", "clients, files", { { 0 } } },
+#ifdef SYS_unlink
 	{ "unlink", "removes the control sockets", { { 0 } } },
-	{ "unlinkat", "likewise, on other architectures", { { 0 } } },
+#else
+	{ "unlinkat", "removes the control sockets", { { 0 } } },
+#endif
 	{ "getpid", "log lines, show processes", { { 0 } } },
 
 	/* the children's end */
@@ -74,23 +79,26 @@ static const struct sandbox_call controller_calls[] = {
 	    { BITS(2, O_RDONLY, O_ACCMODE | O_CREAT | O_TRUNC) } },
 	{ "read", "reads the configuration", { { 0 } } },
 	{ "fstat", "whose file it is", { { 0 } } },
-	{ "newfstatat", "likewise", { { 0 } } },
-	{ "geteuid", "likewise", { { 0 } } },
+	{ "newfstatat", "likewise, as some C libraries do", { { 0 } } },
+	{ "geteuid", "whether that is our own user", { { 0 } } },
 
 	/* log, service manager, report to the starting process */
 	{ "write", "log lines on stderr", { EQ(0, STDERR_FILENO) } },
 	{ "sendto", "syslog, service manager, report", { { 0 } } },
 	{ "socket", "syslog, when it was restarted", { EQ(0, AF_UNIX) } },
 	{ "connect", "syslog, when it was restarted", { { 0 } } },
+#ifdef SYS_dup2
 	{ "dup2", "detaches from the terminal", { LE(1, STDERR_FILENO) } },
-	{ "dup3", "likewise, on other architectures",
-	    { LE(1, STDERR_FILENO) } },
+#else
+	{ "dup3", "detaches from the terminal", { LE(1, STDERR_FILENO) } },
+#endif
 
-	/* memory, never executable */
+	/*
+	 * Memory, never executable.  No munmap: nothing that malloc mapped at
+	 * start is freed or grows later.
+	 */
 	{ "brk", "malloc", { { 0 } } },
-	{ "mmap", "malloc", { BITS(2, 0, PROT_EXEC) } },
-	{ "munmap", "free", { { 0 } } },
-	{ "futex", "locks of the C library", { { 0 } } },
+	{ "mmap", "malloc, where brk has no room", { BITS(2, 0, PROT_EXEC) } },
 };
 #define NCALLS (sizeof(controller_calls) / sizeof(controller_calls[0]))
 
