@@ -386,6 +386,30 @@ test_full(void **state)
 	assert_int_equal(got, asked);
 }
 
+/* More in one read than there are buffers: it goes on by itself. */
+static void
+test_burst(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_id id;
+	uint32_t i;
+
+	configure(f, 1);
+	for (i = 0; i < 3 * PENDING; i++) {
+		id.slot = i % PENDING;
+		id.gen = 1 + i / PENDING;
+		probe_put(f, PACKET_UDP4, PROTO_UDP, 2, id);
+	}
+	assert_int_equal(turn(f), 0);
+	assert_int_equal(imsgbuf_queuelen(&f->priv), 0);
+	for (i = 0; i < 3 * PENDING; i++) {
+		id.slot = i % PENDING;
+		id.gen = 1 + i / PENDING;
+		expect_order(f, MSG_TURN, id);
+	}
+	expect_nothing(&f->priv);
+}
+
 /* Nothing is allocated, whatever comes. */
 static void
 test_no_allocation(void **state)
@@ -424,6 +448,7 @@ test_no_allocation(void **state)
 /* What ends the engine, each in a process of its own. */
 static const char *const endings[] = {
 	"order from above in READY",
+	"commit of nothing",
 	"commit of another generation",
 	"match without a probe",
 	"match for a slot beyond the last",
@@ -438,12 +463,14 @@ static const char *const endings[] = {
 #define NENDINGS (sizeof(endings) / sizeof(endings[0]))
 static const int codes[NENDINGS] = { EXIT_VIOLATION, EXIT_VIOLATION,
 	EXIT_VIOLATION, EXIT_VIOLATION, EXIT_VIOLATION, EXIT_VIOLATION,
-	EXIT_VIOLATION, EXIT_LOST, EXIT_LOST, EXIT_OK, EXIT_VIOLATION };
+	EXIT_VIOLATION, EXIT_VIOLATION, EXIT_LOST, EXIT_LOST, EXIT_OK,
+	EXIT_VIOLATION };
 
 static void
 end_by(struct fixture *f, size_t how)
 {
 	struct msg_id id = { 0, 1 }, beyond = { PENDING, 1 };
+	static struct policy staged;
 	struct msg_match m;
 	int i;
 
@@ -457,34 +484,39 @@ end_by(struct fixture *f, size_t how)
 		(void)msg_put_u32(&f->controller, MSG_CONF_COMMIT, 0, 2);
 		break;
 	case 2:
-		match_put(f, id, ICMP4_TIMEX, 0, 0);
+		policy_make(&staged, 2);
+		(void)msg_put_policy(&f->controller, &staged);
+		(void)msg_put_u32(&f->controller, MSG_CONF_COMMIT, 0, 3);
 		break;
 	case 3:
-		match_put(f, beyond, ICMP4_TIMEX, 0, 0);
+		match_put(f, id, ICMP4_TIMEX, 0, 0);
 		break;
 	case 4:
-		probe_put(f, PACKET_UDP4, PROTO_UDP, 2, id);
-		probe_put(f, PACKET_UDP4, PROTO_UDP, 2, id);
+		match_put(f, beyond, ICMP4_TIMEX, 0, 0);
 		break;
 	case 5:
-		(void)msg_put_empty(&f->priv, MSG_STOP, 0);
+		probe_put(f, PACKET_UDP4, PROTO_UDP, 2, id);
+		probe_put(f, PACKET_UDP4, PROTO_UDP, 2, id);
 		break;
 	case 6:
+		(void)msg_put_empty(&f->priv, MSG_STOP, 0);
+		break;
+	case 7:
 		probe_put(f, PACKET_UDP4, PROTO_UDP, 2, id);
 		memset(&m, 0, sizeof(m));
 		m.id = id;
 		m.kind = MATCH_REPLY;
 		(void)msg_put_match(&f->priv, &m);
 		break;
-	case 7:
+	case 8:
 		/* Not close: the parent holds it, too. */
 		(void)shutdown(f->fd[0][1], SHUT_RDWR);
 		break;
-	case 8:
 	case 9:
+	case 10:
 		(void)shutdown(f->fd[1][1], SHUT_RDWR);
 		break;
-	case 10:
+	case 11:
 		(void)!write(f->fd[1][1], "no header at all", 16);
 		break;
 	default:
@@ -495,7 +527,7 @@ end_by(struct fixture *f, size_t how)
 	for (i = 0; i < 10; i++) {
 		struct pollfd pfds[ENGINE_PEERS];
 
-		if (how == 9 && i == 2)
+		if (how == 10 && i == 2)
 			(void)msg_put_empty(&f->controller, MSG_STOP, 0);
 		(void)imsgbuf_write(&f->controller);
 		(void)engine_poll(&f->e, pfds);
@@ -543,6 +575,7 @@ main(void)
 		FRESH(test_probes),
 		FRESH(test_requests),
 		FRESH(test_full),
+		FRESH(test_burst),
 		FRESH(test_no_allocation),
 		cmocka_unit_test(test_endings),
 	};

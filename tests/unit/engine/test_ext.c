@@ -205,6 +205,8 @@ test_malformed(void **state)
 		MPLS "0000010103e84201", /* length 0 */
 		MPLS "0003010103e84201", /* less than a header */
 		MPLS "0006010103e84201", /* no multiple of 4 */
+		MPLS "0006f701aaaa"
+		     "0006f701bbbb",
 		MPLS "000c010103e84201", /* over the end */
 		MPLS "fffc010103e84201",
 		MPLS "0008", /* half a header */

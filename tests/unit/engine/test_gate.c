@@ -283,14 +283,13 @@ static void
 test_gate_flood(void **state)
 {
 	struct gate *g = *state;
-	struct addr a = packet_addr(FAMILY_V4, "192.0.2.7"), b;
+	struct addr a = packet_addr(FAMILY_V4, "192.0.2.7"), b = { { 0 } };
 	struct gate_ask mine = ask4(PROTO_ICMP, &a, 1);
 	struct gate_ask theirs = ask4(PROTO_ICMP, &b, 1);
 	uint32_t i;
 
 	gate_use(g, &mine, GATE_NS, START);
 	mine.ttl = 5;
-	memset(&b, 0, sizeof(b));
 	for (i = 0; i < 100000; i++) {
 		wire_put32(b.b, 0x0b000000 + i);
 		gate_use(g, &theirs, GATE_NS, START + i + 1);
