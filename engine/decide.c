@@ -178,7 +178,13 @@ decide_error(const struct policy *policy, const struct pending_probe *probe,
 	    : decide_error6(m->icmp_type, m->icmp_code);
 	switch (error) {
 	case DECIDE_TIMEX:
-		decide_answer(policy, probe, m, out);
+		/*
+		 * After settle the FINAL that is under way will find that the
+		 * client answered, and end the probe: a second order would be
+		 * a violation.
+		 */
+		if (!m->from_client || before != PENDING_SETTLED)
+			decide_answer(policy, probe, m, out);
 		return;
 	case DECIDE_PORT:
 	case DECIDE_UNREACH:
