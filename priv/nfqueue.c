@@ -359,6 +359,30 @@ nfqueue_prove(struct nfqueue *q,
 	return (-1);
 }
 
+int
+nfqueue_shut(struct nfqueue *q, struct stats *st,
+    void (*take)(void *, const struct nfqueue_packet *), void *arg)
+{
+	char buf[256] __attribute__((aligned(8)));
+	struct nlmsghdr *nlh;
+	int n;
+
+	/*
+	 * Always full, so every packet fails open.  The kernel does this
+	 * within the send; where it refuses, less is saved, no more.
+	 */
+	memset(buf, 0, sizeof(buf));
+	nlh = nfq_nlmsg_put(buf, NFQNL_MSG_CONFIG, q->queue);
+	nfq_nlmsg_cfg_put_qmaxlen(nlh, 0);
+	if (send(q->fd, nlh, nlh->nlmsg_len, MSG_DONTWAIT) == -1)
+		return (-1);
+	while ((n = nfqueue_receive(q, st, take, arg)) > 0)
+		;
+	if (n == -1)
+		return (-1);
+	return (nfqueue_flush(q));
+}
+
 size_t
 nfqueue_owed(const struct nfqueue *q)
 {

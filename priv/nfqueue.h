@@ -80,6 +80,14 @@ int nfqueue_prove(struct nfqueue *,
     void (*take)(void *arg, const struct nfqueue_packet *), void *arg);
 
 /*
+ * nfqueue_shut: before the end, as the kernel drops what a queue holds when it
+ * is closed: new packets go past the queue from now on, and those that wait in
+ * it are given to take, whose verdicts are sent.  Returns 0, or -1 with errno.
+ */
+int nfqueue_shut(struct nfqueue *, struct stats *,
+    void (*take)(void *arg, const struct nfqueue_packet *), void *arg);
+
+/*
  * nfqueue_figures: the kernel's own figures of the queue: packets dropped (both
  * columns; 0 under fail-open even where packets went past us: see
  * uturnctl(8)) and the id sequence, which is the number of packets queued.

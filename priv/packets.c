@@ -104,6 +104,14 @@ priv_queue_prove(struct priv *p)
 	fatal(EXIT_START, "queue: a verdict on trial");
 }
 
+int
+priv_queue_shut(struct priv *p)
+{
+	/* Nobody is there to hand them up to. */
+	p->paused = 1;
+	return (nfqueue_shut(p->queue, &p->stats, packets_take, p));
+}
+
 /* A first match: the engine decides what to say of it. */
 static void
 packets_match(struct priv *p, struct record *rec, const struct match *m,

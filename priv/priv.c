@@ -70,7 +70,7 @@ priv_end(struct priv *p, int code)
 			    p->records, RECORD_Q_ORDER, INT64_MAX)) != NULL)
 			orders_pass(&p->orders, rec);
 		priv_flush(p);
-		if (nfqueue_flush(p->queue) == -1)
+		if (nfqueue_flush(p->queue) == -1 || priv_queue_shut(p) == -1)
 			log_warn("queue: last verdicts");
 	}
 	/* The controller may be gone, too: then nobody reads the last line. */

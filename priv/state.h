@@ -64,6 +64,8 @@ void priv_flush(struct priv *);
 void priv_queue_read(struct priv *);
 /* priv_queue_prove: fatal if the kernel takes no verdicts of this process. */
 void priv_queue_prove(struct priv *);
+/* priv_queue_shut: accepts what still waits in the queue; 0 or -1. */
+int priv_queue_shut(struct priv *);
 void priv_capture_read(struct priv *, enum family);
 /* priv_expire: acts on all records that are due. */
 void priv_expire(struct priv *);
