@@ -5,17 +5,14 @@
 #
 """Rules of a system call filter that a run under strace never needed.
 
-usage: unused.py golden/PROCESS.pfc TRACE...
-
 The traces are those of one process, in raw numbers, one process a file:
     strace -ff -e raw=all -o TRACE uturnd ...
-What counts comes after the last filter was loaded.  Parameters of a rule
-(the children's process ids) match any number.
+What counts comes after the last filter was loaded.
 """
 
+import argparse
 import dataclasses
 import re
-import sys
 
 RULE = re.compile(r"^# ([a-z0-9_]+)(?:\(([^)]*)\))?: (.*)$")
 CONDITION = re.compile(r"^a(\d)(?: & (0x[0-9a-f]+|\d+))? "
@@ -24,6 +21,8 @@ CALL = re.compile(r"^([a-z0-9_]+)\((.*?)\)? += ")
 # A call that the process did not come back from.
 LAST = re.compile(r"^([a-z0-9_]+)\((.*?)(?:\)| <unfinished)")
 WORD = 1 << 64
+# No number of 64 bits: this and more stand for a rule's parameters.
+PARAM = WORD
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Rule:
             arg, mask, op, param, value = CONDITION.match(condition).groups()
             have = args[int(arg)]
             if param:
-                continue
+                value = PARAM + int(value)
             if mask:
                 have &= int(mask, 0)
             if not (have == int(value) if op == "==" else have <= int(value)):
@@ -71,8 +70,12 @@ def read_rules(path):
     return rules
 
 
-def read_trace(path):
-    """The calls, (name, arguments), since the last filter was loaded."""
+def read_trace(path, params=()):
+    """The calls, (name, arguments), since the last filter was loaded.
+
+    params: the values of the filter's parameters, the children's process ids.
+    """
+    names = {value: PARAM + i for i, value in enumerate(params)}
     calls = []
     with open(path, encoding="ascii", errors="replace") as f:
         for line in f:
@@ -85,9 +88,10 @@ def read_trace(path):
             args = []
             for word in m.group(2).split(", "):
                 try:
-                    args.append(int(word, 0) % WORD)
+                    value = int(word, 0) % WORD
                 except ValueError:
                     break
+                args.append(names.get(value, value))
             args += [0] * (6 - len(args))
             calls.append((m.group(1), tuple(args)))
     return calls
@@ -116,11 +120,17 @@ def table(rules, calls):
 
 
 def main():
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    rules = read_rules(sys.argv[1])
-    calls = [c for path in sys.argv[2:] for c in read_trace(path)]
-    print(table(rules, calls))
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("golden", help="tests/sandbox/golden/PROCESS.pfc")
+    parser.add_argument("trace", nargs="+")
+    parser.add_argument("-p", metavar="PID", type=int, action="append",
+                        default=[], help="the engine's process id, then the "
+                        "packet process's, for a trace of the controller")
+    args = parser.parse_args()
+    print(table(read_rules(args.golden),
+                [c for path in args.trace for c in read_trace(path, args.p)]))
 
 
 if __name__ == "__main__":
