@@ -419,9 +419,10 @@ class TestHeld:
                   "        continue\n"
                   "    sys.exit(name)\n")
         for pid in pids.values():
-            p = run(["setpriv", f"--reuid={user_id()}", "--clear-groups",
-                     "/usr/bin/python3", "-I", "-S", "-c", reader, str(pid)],
-                    check=False)
+            gid = status(pid)["Gid"].split()[0]
+            p = run(["setpriv", f"--reuid={user_id()}", f"--regid={gid}",
+                     "--clear-groups", "/usr/bin/python3", "-I", "-S", "-c",
+                     reader, str(pid)], check=False)
             assert p.returncode == 0, p.stderr
 
     def test_dies_with_the_controller(self, pids):
