@@ -289,7 +289,11 @@ rules_xtables(const struct conf *c, enum family family, FILE *f)
 	    "-A UTURND-PROBE -m pkttype ! --pkt-type unicast -j RETURN\n"
 	    "-A UTURND-PROBE -m addrtype ! --dst-type LOCAL -j RETURN\n"
 	    "-A UTURND-PROBE -m addrtype ! --src-type UNICAST -j RETURN\n"
-	    "%s",
+	    "%s%s",
+	    /* An IPv6 address of the host's own is of both types. */
+	    family == FAMILY_V6
+		? "-A UTURND-PROBE -m addrtype --src-type LOCAL -j RETURN\n"
+		: "",
 	    c->conntrack ? "-A UTURND-PROBE -m conntrack --ctdir REPLY "
 			   "-j RETURN\n"
 			 : "");
