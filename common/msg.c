@@ -90,6 +90,7 @@ msg_put_init(struct imsgbuf *ib, const struct msg_init *in)
 	msg_write_u32(&w, in->fixed.mark);
 	msg_write_u32(&w, in->fixed.mark_mask);
 	msg_write_u32(&w, in->fixed.pending);
+	msg_write_u32(&w, in->traces);
 	return (msg_write_end(&w));
 }
 
@@ -108,11 +109,14 @@ msg_get_init(struct imsg *imsg, struct msg_init *in, const char **why)
 	in->fixed.mark = msg_read_u32(&r);
 	in->fixed.mark_mask = msg_read_u32(&r);
 	in->fixed.pending = msg_read_u32(&r);
+	in->traces = msg_read_u32(&r);
 
 	/* setresuid(-1) leaves an id unchanged: root would stay root. */
 	msg_read_require(&r, in->uid != 0 && in->uid != UINT32_MAX, "bad uid");
 	msg_read_require(&r, in->gid != 0 && in->gid != UINT32_MAX, "bad gid");
 	msg_read_require(&r, in->verbose <= 1, "verbose is not 0 or 1");
+	msg_read_require(
+	    &r, in->traces <= POLICY_TRACES_MAX, "traces out of range");
 	msg_read_require(&r, in->fixed.queue_len > 0, "queue length is 0");
 	msg_read_require(&r, (in->fixed.mark & ~in->fixed.mark_mask) == 0,
 	    "mark outside of its mask");

@@ -47,6 +47,8 @@ enum msg_type {
 	MSG_STATS,        /* request; peerid comes back with the answer */
 	MSG_PING,         /* number; goes on from engine to packet process */
 	MSG_STOP,         /* end in order */
+	MSG_TRACES,       /* struct msg_ask: one trace (engine) */
+	MSG_MONITOR,      /* one byte: events, 0 or 1 (engine) */
 
 	/* engine, packet process -> controller */
 	MSG_LOCKED = 0x200, /* privileges dropped, tables made */
@@ -56,6 +58,10 @@ enum msg_type {
 	MSG_STATS_DATA,     /* all counters; peerid of the request */
 	MSG_PONG,           /* number (packet process) */
 	MSG_PAUSED,         /* one byte (packet process) */
+	MSG_TRACE,          /* struct msg_trace (engine) */
+	MSG_TRACE_HOP,      /* struct msg_hop (engine) */
+	MSG_TRACES_END,     /* where the next trace may be, 0: none (engine) */
+	MSG_EVENT,          /* struct msg_event (engine) */
 
 	/* packet process -> engine */
 	MSG_PROBE = 0x300, /* struct msg_probe */
@@ -79,6 +85,8 @@ enum msg_type {
 	MSG_CTL_PAUSE,
 	MSG_CTL_RESUME,
 	MSG_CTL_VERBOSE, /* one byte: 0 brief, 1 verbose */
+	MSG_CTL_TRACES,  /* struct msg_ask; from is 0 */
+	MSG_CTL_MONITOR, /* events until the client goes */
 
 	/* controller -> uturnctl */
 	MSG_CTL_DATA = 0x600, /* counters, as MSG_STATS_DATA */
@@ -86,7 +94,10 @@ enum msg_type {
 	MSG_CTL_LINE,         /* one line of text */
 	MSG_CTL_PROCESS,      /* pid, name */
 	MSG_CTL_END,          /* after the last of a series */
-	MSG_CTL_RESULT        /* enum msg_result, text */
+	MSG_CTL_RESULT,       /* enum msg_result, text */
+	MSG_CTL_TRACE,        /* struct msg_trace */
+	MSG_CTL_HOP,          /* struct msg_hop: of the last trace */
+	MSG_CTL_EVENT         /* struct msg_event */
 };
 
 /* What a record is called between the children. */
@@ -100,6 +111,7 @@ struct msg_init {
 	uint32_t gid;
 	uint8_t verbose;
 	struct policy_fixed fixed;
+	uint32_t traces; /* the table's size from start to stop; 0: none */
 };
 
 /* A probe, with what its record holds of the policy. */
@@ -171,6 +183,94 @@ struct msg_info {
 	uint32_t generation;
 	uint32_t pending_max;
 	uint64_t uptime_ns;
+};
+
+/* Which traces are wanted; and from which place in the table on. */
+struct msg_ask {
+	uint32_t from;
+	uint8_t filter; /* 1: only those of the client */
+	enum family family;
+	struct addr client;
+};
+
+#define MSG_LABELS_MAX 4
+#define MSG_HOPS_MAX   (POLICY_TTL_MAX - 1)
+/* Different routers of a hop that are told apart; more count as so many. */
+#define MSG_HOP_ROUTERS 4
+
+/* How a trace ended. */
+enum trace_end {
+	TRACE_OPEN = 0, /* not yet, as far as we know */
+	TRACE_ANSWERED, /* the client itself answered a turned probe */
+	TRACE_INFERRED, /* nothing answers any more */
+	TRACE_END_LAST
+};
+
+/* A trace's head; times are in us before now. */
+struct msg_trace {
+	enum family family;
+	enum proto proto;
+	struct addr client;
+	struct addr listen;
+	uint64_t begun_us;
+	uint64_t seen_us; /* its last probe */
+	uint32_t probes;
+	enum trace_end end;
+	uint8_t end_hop; /* 1..MSG_HOPS_MAX; 0 if it is open */
+	/* The last change of the way back; changed_hop 0: none was noticed. */
+	uint8_t changed_hop;
+	uint64_t changed_us;
+	struct addr changed_from;
+	struct addr changed_to;
+};
+
+#define MSG_HOP_HIDDEN  0x01 /* the client is not told the address */
+#define MSG_HOP_UNREACH 0x02 /* said unreachable: icmp_type, icmp_code */
+#define MSG_HOP_CLIENT  0x04 /* the client itself: router is its address */
+#define MSG_HOP_FLAGS   0x07
+
+struct msg_hop {
+	enum family family;
+	uint8_t hop; /* reverse hop, 1..MSG_HOPS_MAX */
+	uint8_t flags;
+	uint8_t routers;    /* different ones, up to MSG_HOP_ROUTERS */
+	struct addr router; /* the last one; zero: none answered */
+	uint16_t turned;    /* probes */
+	uint16_t answered;
+	uint16_t lost;
+	uint32_t rtt_min_us; /* host to hop and back, if any answered */
+	uint32_t rtt_avg_us;
+	uint32_t rtt_max_us;
+	uint8_t icmp_type;
+	uint8_t icmp_code;
+	uint8_t nlabels;
+	uint32_t label[MSG_LABELS_MAX]; /* RFC 4950 entries: label exp s ttl */
+};
+
+enum event_kind {
+	EVENT_BEGAN = 0, /* a client's trace */
+	EVENT_ANSWERED,  /* hop, router, rtt_us; type and code if UNREACH */
+	EVENT_LOST,      /* hop */
+	EVENT_ENDED,     /* end, hop */
+	EVENT_CHANGED,   /* hop, router, former: the way back is another */
+	EVENT_LAST
+};
+
+struct msg_event {
+	enum event_kind kind;
+	enum family family;
+	enum proto proto;
+	enum trace_end end;
+	uint8_t hop;   /* 0 in BEGAN */
+	uint8_t flags; /* MSG_HOP_... */
+	uint8_t icmp_type;
+	uint8_t icmp_code;
+	uint32_t rtt_us;
+	uint32_t dropped; /* events before this one that were left out */
+	struct addr client;
+	struct addr listen;
+	struct addr router;
+	struct addr former;
 };
 
 /* The longest time that a policy may hold, in ns: 366 days. */
@@ -273,6 +373,21 @@ int msg_put_stats(
 int msg_get_stats(struct imsg *, struct stats *, const char **why);
 int msg_put_info(struct imsgbuf *, uint32_t peerid, const struct msg_info *);
 int msg_get_info(struct imsg *, struct msg_info *, const char **why);
+
+/* MSG_TRACES, MSG_CTL_TRACES; MSG_TRACE, MSG_CTL_TRACE; MSG_TRACE_HOP,
+ * MSG_CTL_HOP; MSG_EVENT, MSG_CTL_EVENT. */
+int msg_put_ask(
+    struct imsgbuf *, uint32_t type, uint32_t peerid, const struct msg_ask *);
+int msg_get_ask(struct imsg *, struct msg_ask *, const char **why);
+int msg_put_trace(
+    struct imsgbuf *, uint32_t type, uint32_t peerid, const struct msg_trace *);
+int msg_get_trace(struct imsg *, struct msg_trace *, const char **why);
+int msg_put_hop(
+    struct imsgbuf *, uint32_t type, uint32_t peerid, const struct msg_hop *);
+int msg_get_hop(struct imsg *, struct msg_hop *, const char **why);
+int msg_put_event(
+    struct imsgbuf *, uint32_t type, uint32_t peerid, const struct msg_event *);
+int msg_get_event(struct imsg *, struct msg_event *, const char **why);
 
 int msg_put_probe(struct imsgbuf *, const struct msg_probe *);
 int msg_get_probe(struct imsg *, struct msg_probe *, const char **why);

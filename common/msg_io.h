@@ -25,7 +25,7 @@
  * Payload bytes of each message, or of its fixed part: what the coders write
  * and the tables allow.
  */
-#define MSG_SIZE_INIT      27
+#define MSG_SIZE_INIT      31
 #define MSG_SIZE_COMMON    63
 #define MSG_SIZE_LISTEN    70
 #define MSG_SIZE_PORTS     6
@@ -37,6 +37,10 @@
 #define MSG_SIZE_ANSWER    11 /* and its objects */
 #define MSG_SIZE_STATS     (MSG_COUNTERS * sizeof(uint64_t))
 #define MSG_SIZE_INFO      17
+#define MSG_SIZE_ASK       22
+#define MSG_SIZE_TRACE     97
+#define MSG_SIZE_HOP       57
+#define MSG_SIZE_EVENT     80
 #define MSG_SIZE_TEXT_MIN  2 /* the code and a NUL */
 #define MSG_SIZE_TEXT(max) (1 + (max))
 #define MSG_SIZE_PROC_MIN  5 /* the pid and a NUL */

@@ -82,6 +82,8 @@ msg_read_common(struct msg_reader *r, struct policy *p)
 	msg_read_require(r, p->timeout_ns <= MSG_NS_MAX, "timeout too long");
 	msg_read_require(r, p->settle_ns <= MSG_NS_MAX, "settle too long");
 	msg_read_require(
+	    r, p->traces <= POLICY_TRACES_MAX, "traces out of range");
+	msg_read_require(
 	    r, p->traces_keep_ns <= MSG_NS_MAX, "traces kept too long");
 }
 

@@ -51,6 +51,8 @@
 static const struct msg_rule rules_controller_to_engine[] = {
 	RULES_CHILD,
 	U32(PING, LATER),
+	FIXED(TRACES, MSG_SIZE_ASK, MSG_RUN),
+	U8(MONITOR, MSG_RUN),
 };
 
 static const struct msg_rule rules_controller_to_priv[] = {
@@ -60,6 +62,10 @@ static const struct msg_rule rules_controller_to_priv[] = {
 
 static const struct msg_rule rules_engine_to_controller[] = {
 	RULES_PARENT,
+	FIXED(TRACE, MSG_SIZE_TRACE, MSG_RUN),
+	FIXED(TRACE_HOP, MSG_SIZE_HOP, MSG_RUN),
+	U32(TRACES_END, MSG_RUN),
+	FIXED(EVENT, MSG_SIZE_EVENT, MSG_RUN),
 };
 
 static const struct msg_rule rules_priv_to_controller[] = {
@@ -98,6 +104,8 @@ static const struct msg_rule rules_ctl_to_controller[] = {
 	EMPTY(CTL_PAUSE, LATER),
 	EMPTY(CTL_RESUME, LATER),
 	U8(CTL_VERBOSE, LATER),
+	FIXED(CTL_TRACES, MSG_SIZE_ASK, LATER),
+	EMPTY(CTL_MONITOR, LATER),
 };
 
 static const struct msg_rule rules_controller_to_ctl[] = {
@@ -110,6 +118,9 @@ static const struct msg_rule rules_controller_to_ctl[] = {
 	EMPTY(CTL_END, LATER),
 	RULE(CTL_RESULT, MSG_SIZE_TEXT_MIN, MSG_SIZE_TEXT(MSG_TEXT_MAX), 0,
 	    LATER),
+	FIXED(CTL_TRACE, MSG_SIZE_TRACE, LATER),
+	FIXED(CTL_HOP, MSG_SIZE_HOP, LATER),
+	FIXED(CTL_EVENT, MSG_SIZE_EVENT, LATER),
 };
 
 #define NRULES(rules)   (sizeof(rules) / sizeof((rules)[0]))
@@ -133,7 +144,8 @@ const struct msg_border msg_priv_to_engine = { "packet process",
 const struct msg_border msg_engine_to_priv = { "engine", rules_engine_to_priv,
 	NRULES(rules_engine_to_priv), MSG_SIZE_ANSWER + EXT_FOREIGN_MAX };
 const struct msg_border msg_ctl_to_controller = { "uturnctl",
-	rules_ctl_to_controller, NRULES(rules_ctl_to_controller), 1 };
+	rules_ctl_to_controller, NRULES(rules_ctl_to_controller),
+	MSG_SIZE_ASK };
 const struct msg_border msg_controller_to_ctl = { "uturnd",
 	rules_controller_to_ctl, NRULES(rules_controller_to_ctl),
 	LARGER_OF(MSG_SIZE_STATS, MSG_SIZE_TEXT(MSG_TEXT_MAX)) };

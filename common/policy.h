@@ -27,6 +27,7 @@
 #define POLICY_RATE_MAX          1000000 /* highest limit, per second */
 #define POLICY_PENDING_MIN       64
 #define POLICY_PENDING_MAX       65536
+#define POLICY_TRACES_MAX        4096 /* largest table of traces */
 
 enum policy_relay {
 	RELAY_OWN = 0,

@@ -56,6 +56,7 @@ decide_keep(const struct msg_probe *p, const struct parse *parse,
 	probe->unreachable = p->unreachable;
 	probe->len = p->len;
 	probe->client = parse->src;
+	probe->listen = parse->dst;
 }
 
 void
@@ -104,7 +105,7 @@ decide_probe(const struct decide *d, const struct msg_probe *p, int64_t now,
 
 	gate_use(d->gate, &gate, d->policy->gate_ns, now);
 	out->order = decide_admitted(p);
-	if (out->order == MSG_TURN)
+	if (out->order == MSG_TURN || out->order == MSG_INFLECT)
 		decide_keep(p, &parse, probe);
 }
 

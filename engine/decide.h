@@ -37,7 +37,8 @@ struct decision {
 
 /*
  * decide_probe: now in ns of CLOCK_MONOTONIC.  Always an order: PASS, DROP,
- * INFLECT or TURN; for TURN *probe is what pending_turned is to keep.
+ * INFLECT or TURN; for these two *probe is filled, for TURN it is what
+ * pending_turned is to keep.
  */
 void decide_probe(const struct decide *, const struct msg_probe *, int64_t now,
     struct pending_probe *probe, struct decision *out);

@@ -33,20 +33,21 @@ enum engine_drained {
 };
 
 int
-engine_tables(struct engine *e, uint32_t npending)
+engine_tables(struct engine *e, uint32_t npending, uint32_t ntraces)
 {
-	uint8_t secrets[2][ENGINE_SECRET];
+	uint8_t secrets[3][ENGINE_SECRET];
 
 	if (getrandom(secrets, sizeof(secrets), 0) != (ssize_t)sizeof(secrets))
 		return (-1);
 	e->gate = gate_new(ENGINE_GATE_SETS, secrets[0]);
 	e->limit = limit_new(ENGINE_LIMIT_SETS, secrets[1]);
+	e->traces = traces_new(ntraces, npending, secrets[2]);
 	explicit_bzero(secrets, sizeof(secrets));
 	e->pending = pending_new(npending);
 	e->policy = calloc(1, sizeof(*e->policy));
 	e->shadow = calloc(1, sizeof(*e->shadow));
 	if (e->gate == NULL || e->limit == NULL || e->pending == NULL ||
-	    e->policy == NULL || e->shadow == NULL)
+	    e->traces == NULL || e->policy == NULL || e->shadow == NULL)
 		return (-1);
 	return (0);
 }
@@ -57,6 +58,7 @@ engine_free(struct engine *e)
 	gate_free(e->gate);
 	limit_free(e->limit);
 	pending_free(e->pending);
+	traces_free(e->traces);
 	free(e->policy);
 	free(e->shadow);
 }
@@ -105,6 +107,9 @@ engine_poll(const struct engine *e, struct pollfd pfds[ENGINE_PEERS])
 		if (imsgbuf_queuelen(&e->ib[i]) > 0)
 			pfds[i].events |= POLLOUT;
 	}
+	/* A trace goes on with the next turn, once its buffers are sent. */
+	if (e->monitor.busy)
+		pfds[ENGINE_CONTROLLER].events |= POLLOUT;
 	if (!e->lost)
 		return (LOOP_FOREVER);
 	pfds[ENGINE_PRIV].fd = -1;
@@ -224,6 +229,9 @@ engine_turn(struct engine *e, const struct pollfd pfds[ENGINE_PEERS])
 			    engine_room(e, (enum engine_peer)i))
 				again = 1;
 	} while (again);
+	/* Once a turn: whoever reads all the traces holds up no probe. */
+	(void)monitor_fill(&e->monitor, &e->ib[ENGINE_CONTROLLER]);
+	engine_write(e, ENGINE_CONTROLLER);
 
 	if (!e->stopped && e->lost && e->now >= e->lost_at + ENGINE_GRACE_NS)
 		fatalx(EXIT_LOST, "packet process: gone");
@@ -271,9 +279,10 @@ engine_main(void)
 	parent = child_boot(&e->ib[ENGINE_CONTROLLER],
 	    &msg_controller_to_engine, &msg_engine_to_controller, &init);
 	log_setverbose(init.verbose);
-	if (engine_tables(e, init.fixed.pending) == -1 ||
+	if (engine_tables(e, init.fixed.pending, init.traces) == -1 ||
 	    engine_open_priv(e, PROC_FD_PEER, init.fixed.pending) == -1)
-		fatal(EXIT_START, "tables for %u probes", init.fixed.pending);
+		fatal(EXIT_START, "tables for %u probes and %u traces",
+		    init.fixed.pending, init.traces);
 	engine_lock(e, &init, parent);
 	e->state = MSG_READY;
 	if (msg_put_empty(&e->ib[ENGINE_CONTROLLER], MSG_LOCKED, 0) == -1 ||

@@ -17,6 +17,8 @@ static int engine_verbose(struct engine *, struct imsg *, const char **);
 static int engine_stats(struct engine *, struct imsg *, const char **);
 static int engine_ping(struct engine *, struct imsg *, const char **);
 static int engine_stop(struct engine *, struct imsg *, const char **);
+static int engine_traces(struct engine *, struct imsg *, const char **);
+static int engine_monitor(struct engine *, struct imsg *, const char **);
 static int engine_probe(struct engine *, struct imsg *, const char **);
 static int engine_match(struct engine *, struct imsg *, const char **);
 static int engine_expired(struct engine *, struct imsg *, const char **);
@@ -35,6 +37,8 @@ static const struct engine_handler engine_from_controller[] = {
 	{ MSG_STATS, engine_stats },
 	{ MSG_PING, engine_ping },
 	{ MSG_STOP, engine_stop },
+	{ MSG_TRACES, engine_traces },
+	{ MSG_MONITOR, engine_monitor },
 };
 
 static const struct engine_handler engine_from_priv[] = {
@@ -99,6 +103,7 @@ engine_commit(struct engine *e, struct imsg *imsg, const char **why)
 	e->shadow = old;
 	e->staged = 0;
 	limit_set(e->limit, e->policy, e->now);
+	traces_set(e->traces, e->policy->traces, e->policy->traces_keep_ns);
 	e->state = MSG_RUN;
 	engine_queued(msg_put_u32(
 	    &e->ib[ENGINE_CONTROLLER], MSG_COMMITTED, 0, generation));
@@ -165,6 +170,59 @@ engine_stop(struct engine *e, struct imsg *imsg, const char **why)
 }
 
 static int
+engine_traces(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct msg_ask ask;
+
+	if (msg_get_ask(imsg, &ask, why) == -1)
+		return (-1);
+	return (monitor_ask(
+	    &e->monitor, e->traces, &ask, imsg_get_id(imsg), e->now, why));
+}
+
+static int
+engine_monitor(struct engine *e, struct imsg *imsg, const char **why)
+{
+	uint8_t on;
+
+	if (msg_get_u8(imsg, 1, &on, why) == -1)
+		return (-1);
+	e->monitor.on = on;
+	e->monitor.dropped = 0;
+	log_debug("events: %s", on ? "on" : "off");
+	return (0);
+}
+
+/* Nothing is made of them where nobody listens. */
+static struct traces_events *
+engine_listens(const struct engine *e, struct traces_events *events)
+{
+	events->n = 0;
+	return (e->monitor.on ? events : NULL);
+}
+
+static void
+engine_tell(struct engine *e, const struct traces_events *events)
+{
+	monitor_events(&e->monitor, &e->ib[ENGINE_CONTROLLER], events);
+}
+
+static void
+engine_note_probe(struct engine *e, uint32_t slot, uint32_t order,
+    const struct pending_probe *probe)
+{
+	struct traces_events events;
+
+	if (order != MSG_TURN && order != MSG_INFLECT) {
+		traces_skip(e->traces, slot);
+		return;
+	}
+	traces_probe(
+	    e->traces, slot, probe, e->now, engine_listens(e, &events));
+	engine_tell(e, &events);
+}
+
+static int
 engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 {
 	struct decide decide = { e->policy, e->gate, e->limit };
@@ -177,6 +235,7 @@ engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 		return (-1);
 	if (e->state != MSG_RUN) {
 		/* Its COMMIT was quicker than ours. */
+		traces_skip(e->traces, probe.id.slot);
 		engine_queued(
 		    msg_put_order(&e->ib[ENGINE_PRIV], MSG_PASS, probe.id));
 		return (0);
@@ -185,6 +244,7 @@ engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 	stats_count(&e->stats, d.stats, probe.family, probe.proto);
 	if (d.order == MSG_TURN)
 		pending_turned(e->pending, probe.id, &keep);
+	engine_note_probe(e, probe.id.slot, d.order, &keep);
 	engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], d.order, probe.id));
 	return (0);
 }
@@ -193,6 +253,7 @@ static int
 engine_match(struct engine *e, struct imsg *imsg, const char **why)
 {
 	const struct pending_probe *probe;
+	struct traces_events events;
 	struct msg_match match;
 	struct decision d;
 	enum pending_state before;
@@ -202,6 +263,10 @@ engine_match(struct engine *e, struct imsg *imsg, const char **why)
 	    decide_match(e->policy, probe, before, &match, &d, why) == -1)
 		return (-1);
 	stats_count(&e->stats, d.stats, probe->family, probe->proto);
+	traces_match(e->traces, match.id.slot, &match,
+	    policy_hidden(e->policy, probe->family, &match.router), e->now,
+	    engine_listens(e, &events));
+	engine_tell(e, &events);
 	if (d.order == MSG_ANSWER)
 		engine_queued(msg_put_answer(&e->ib[ENGINE_PRIV], &d.answer));
 	else if (d.order != 0)
@@ -213,15 +278,20 @@ engine_match(struct engine *e, struct imsg *imsg, const char **why)
 static int
 engine_expired(struct engine *e, struct imsg *imsg, const char **why)
 {
+	struct traces_events events;
 	struct msg_id id;
 	enum msg_expiry expiry;
 
 	if (msg_get_expired(imsg, &id, &expiry, why) == -1)
 		return (-1);
-	if (expiry == EXPIRY_TIMEOUT)
-		return (pending_end(e->pending, id, why));
-	if (pending_settle(e->pending, id, why) == -1)
+	if ((expiry == EXPIRY_TIMEOUT
+		    ? pending_end(e->pending, id, why)
+		    : pending_settle(e->pending, id, why)) == -1)
 		return (-1);
+	traces_silent(e->traces, id.slot, expiry, engine_listens(e, &events));
+	engine_tell(e, &events);
+	if (expiry == EXPIRY_TIMEOUT)
+		return (0);
 	engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], MSG_FINAL, id));
 	return (0);
 }

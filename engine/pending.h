@@ -27,6 +27,7 @@ struct pending_probe {
 	enum policy_unreachable unreachable;
 	uint16_t len;
 	struct addr client;
+	struct addr listen; /* the probe's destination */
 };
 
 enum pending_state {

@@ -16,7 +16,9 @@
 #include "common/stats.h"
 #include "engine/gate.h"
 #include "engine/limit.h"
+#include "engine/monitor.h"
 #include "engine/pending.h"
+#include "engine/traces.h"
 
 /* The engine's whole state, and its parts; for engine/ and its tests only. */
 
@@ -64,17 +66,19 @@ struct engine {
 	struct gate *gate;
 	struct limit *limit;
 	struct pending *pending;
+	struct traces *traces;
+	struct monitor monitor;
 };
 
 /* After the packet process is gone, a STOP may still come this long, ns. */
 #define ENGINE_GRACE_NS 300000000LL
 
 /*
- * engine_tables: allocates all tables, for npending records, with secret keys
- * from getrandom(2).  Returns 0, or -1 with errno; what was made before stays
- * for engine_free.
+ * engine_tables: allocates all tables, for npending records and ntraces traces
+ * (0: none is ever noted), with secret keys from getrandom(2).  Returns 0, or
+ * -1 with errno; what was made before stays for engine_free.
  */
-int engine_tables(struct engine *, uint32_t npending);
+int engine_tables(struct engine *, uint32_t npending, uint32_t ntraces);
 /*
  * engine_open_priv: the border with the packet process, on fd, with buffers
  * for npending orders.  Returns 0, or -1 with errno.

@@ -121,6 +121,8 @@ conf_restart_needed(const struct conf *running, const struct conf *wanted,
 		    "queue" },
 		{ a->mark != b->mark || a->mark_mask != b->mark_mask, "mark" },
 		{ a->pending != b->pending, "pending" },
+		{ wanted->policy.traces > running->traces_made,
+		    "traces: a larger table" },
 	};
 	size_t i;
 	int n = 0;

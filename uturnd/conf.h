@@ -21,7 +21,7 @@
 
 #define CONF_SOCKETS_MAX 8
 #define CONF_USER_MAX    33 /* useradd's longest name and a NUL */
-#define CONF_TRACES_MAX  65536
+#define CONF_TRACES_MAX  POLICY_TRACES_MAX
 
 /* Bounds of the times, in ns. */
 #define CONF_MS          UINT64_C(1000000)
@@ -87,6 +87,8 @@ struct conf {
 	size_t nsockets;
 	char user[CONF_USER_MAX];
 	int conntrack; /* the rules may match on connection tracking */
+	/* The table of traces that was made at start; may be used in part. */
+	uint32_t traces_made;
 };
 
 /*
@@ -122,7 +124,8 @@ void conf_fixed(const struct conf *, struct policy_fixed *);
 /*
  * conf_restart_needed: calls differs(arg, what) once for each of "user",
  * "socket", "queue", "mark" and "pending" that a reload can't change and that
- * differs.  Returns the number of calls.  differs may be NULL.
+ * differs, and with "traces: a larger table" if wanted has more of them than
+ * running->traces_made.  Returns the number of calls.  differs may be NULL.
  */
 int conf_restart_needed(const struct conf *running, const struct conf *wanted,
     void (*differs)(void *arg, const char *what), void *arg);

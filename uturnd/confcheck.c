@@ -114,6 +114,7 @@ confcheck_finish(struct conf_parse *p)
 	qsort(pol->ports, pol->nports, sizeof(pol->ports[0]),
 	    confcheck_ports_cmp);
 	confcheck_resolve(c);
+	c->traces_made = pol->traces;
 	if (pol->settle_ns > pol->timeout_ns)
 		lex_fault(&p->lex, p->settle.file != NULL ? &p->settle : &whole,
 		    "settle is longer than timeout; allowed is at most %s "

@@ -23,6 +23,7 @@ static void client_requests(struct control *, struct control_client *, int64_t);
 static const char *client_request(struct control_client *, struct imsg *);
 static int client_allowed(const struct control_client *);
 static int client_is_ready(const struct control_client *);
+static int64_t client_deadline(const struct control_client *);
 static void client_close(struct control_client *);
 
 void
@@ -89,8 +90,9 @@ control_deadline(const struct control *ct)
 	size_t i;
 
 	for (i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		if (ct->client[i].id != 0 && ct->client[i].deadline < deadline)
-			deadline = ct->client[i].deadline;
+		if (ct->client[i].id != 0 &&
+		    client_deadline(&ct->client[i]) < deadline)
+			deadline = client_deadline(&ct->client[i]);
 	return (deadline);
 }
 
@@ -106,7 +108,7 @@ control_dispatch(
 		if (cl->id == 0)
 			continue;
 		client_serve(ct, cl, &pfd[CONTROL_LISTENERS_MAX + i], now);
-		if (!cl->dead && now >= cl->deadline) {
+		if (!cl->dead && now >= client_deadline(cl)) {
 			log_debug("control client %u: idle", cl->id);
 			cl->dead = 1;
 		}
@@ -225,6 +227,15 @@ client_is_ready(const struct control_client *cl)
 	    imsgbuf_queuelen(&cl->ibuf) == 0);
 }
 
+/* A subscriber may listen for days to a host that nobody traces. */
+static int64_t
+client_deadline(const struct control_client *cl)
+{
+	if (cl->request == MSG_CTL_MONITOR && imsgbuf_queuelen(&cl->ibuf) == 0)
+		return (LOOP_FOREVER);
+	return (cl->deadline);
+}
+
 static void
 client_serve(struct control *ct, struct control_client *cl,
     const struct pollfd *pfd, int64_t now)
@@ -313,6 +324,12 @@ client_request(struct control_client *cl, struct imsg *imsg)
 	if (type == MSG_CTL_VERBOSE &&
 	    msg_get_u8(imsg, 1, &cl->value, &why) == -1)
 		return (why);
+	if (type == MSG_CTL_TRACES) {
+		if (msg_get_ask(imsg, &cl->ask, &why) == -1)
+			return (why);
+		if (cl->ask.from != 0)
+			return ("not from the beginning");
+	}
 	cl->request = type;
 	return (NULL);
 }

@@ -46,8 +46,9 @@ struct control_client {
 	int dead; /* to be closed at the next control_dispatch */
 	struct imsgbuf ibuf;
 	int64_t deadline;
-	uint32_t request; /* enum msg_type that it waits for, or 0 */
-	uint8_t value;    /* of that request */
+	uint32_t request;   /* enum msg_type that it waits for, or 0 */
+	uint8_t value;      /* of that request */
+	struct msg_ask ask; /* of MSG_CTL_TRACES; from moves on */
 	/* MSG_CTL_STATS: what came so far, bit 1 << child_id, and its sum */
 	unsigned int got;
 	struct stats sum;
@@ -67,8 +68,8 @@ struct control {
 	int64_t resume; /* accept again then; LOOP_FOREVER: accepting */
 	/*
 	 * A valid request that this client may make; client->request and
-	 * ->value are set.  It must be answered now or later by
-	 * control_result or control_end.
+	 * ->value or ->ask are set.  It must be answered now or later by
+	 * control_result or control_end; MSG_CTL_MONITOR may stay open.
 	 */
 	void (*handler)(void *arg, struct control_client *);
 	void *arg;
@@ -116,6 +117,9 @@ void control_line(struct control_client *, int pri, const char *text);
 void control_stats(
     struct control_client *, const struct msg_info *, const struct stats *);
 void control_process(struct control_client *, pid_t pid, const char *name);
+void control_trace(struct control_client *, const struct msg_trace *);
+void control_hop(struct control_client *, const struct msg_hop *);
+void control_event(struct control_client *, const struct msg_event *);
 void control_end(struct control_client *);
 void control_result(struct control_client *, enum msg_result, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));

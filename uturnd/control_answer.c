@@ -41,6 +41,35 @@ control_process(struct control_client *cl, pid_t pid, const char *name)
 }
 
 void
+control_trace(struct control_client *cl, const struct msg_trace *trace)
+{
+	if (cl == NULL || cl->dead)
+		return;
+	client_queued(
+	    cl, msg_put_trace(&cl->ibuf, MSG_CTL_TRACE, cl->id, trace));
+}
+
+void
+control_hop(struct control_client *cl, const struct msg_hop *hop)
+{
+	if (cl == NULL || cl->dead)
+		return;
+	client_queued(cl, msg_put_hop(&cl->ibuf, MSG_CTL_HOP, cl->id, hop));
+}
+
+void
+control_event(struct control_client *cl, const struct msg_event *event)
+{
+	if (cl == NULL || cl->dead)
+		return;
+	/* Only now something waits to be read by it. */
+	if (imsgbuf_queuelen(&cl->ibuf) == 0)
+		cl->deadline = loop_now() + CONTROL_IDLE_NS;
+	client_queued(
+	    cl, msg_put_event(&cl->ibuf, MSG_CTL_EVENT, cl->id, event));
+}
+
+void
 control_end(struct control_client *cl)
 {
 	if (cl == NULL)

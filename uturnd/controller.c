@@ -85,8 +85,10 @@ controller_run(struct controller *c)
 		/* Before the timers: an answer may be there already. */
 		controller_children(c, pfd);
 		controller_flags(c);
-		if (c->ready_since != 0)
+		if (c->ready_since != 0) {
 			control_dispatch(&c->control, pfd + CHILD_MAX, now);
+			relay_next(c);
+		}
 		controller_timers(c, now);
 	}
 	return (controller_finish(c));

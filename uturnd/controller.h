@@ -41,6 +41,13 @@ struct controller {
 	int cause;             /* enum exit_code that it ends for */
 	uint8_t paused;
 	unsigned int pausing; /* PAUSE messages not yet answered */
+	struct {
+		int busy;    /* the engine was asked for a trace */
+		uint32_t id; /* for this client, who may have gone */
+		int hops;    /* that came; -1: the trace did not yet */
+		size_t last; /* index of the client that was served last */
+		uint8_t monitoring; /* the engine sends events */
+	} relay;
 };
 
 /* controller_init: everything empty; conf becomes the controller's. */
@@ -90,5 +97,16 @@ void reconf_begin(struct controller *, struct control_client *);
 /* reconf_done, reconf_aborted: what became of it in the children. */
 void reconf_done(struct controller *);
 void reconf_aborted(struct controller *, const char *why);
+
+/*
+ * relay.c: traces and events.
+ */
+
+/* relay_begin: a client asks for traces or events; refused if they are off. */
+void relay_begin(struct controller *, struct control_client *);
+/* relay_next: asks the engine for what is due.  After each control_dispatch. */
+void relay_next(struct controller *);
+/* The engine's messages.  Returns NULL, or what is wrong. */
+const char *relay_message(struct controller *, struct imsg *);
 
 #endif /* UTURND_CONTROLLER_H */

@@ -30,6 +30,11 @@ controller_message(void *arg, enum child_id id, struct imsg *imsg)
 		return (request_stats(c, id, imsg));
 	case MSG_PAUSED:
 		return (request_paused(c, imsg));
+	case MSG_TRACE:
+	case MSG_TRACE_HOP:
+	case MSG_TRACES_END:
+	case MSG_EVENT:
+		return (relay_message(c, imsg));
 	case MSG_STAGED:
 	case MSG_COMMITTED:
 	case MSG_PONG:

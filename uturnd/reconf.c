@@ -14,7 +14,7 @@
 
 /* What a restart is needed for, as a list: "user, socket". */
 struct reconf_list {
-	char text[64];
+	char text[96];
 };
 
 static struct conf *reconf_load(struct controller *, struct control_client *);
@@ -55,6 +55,8 @@ reconf_begin(struct controller *c, struct control_client *cl)
 		conf_free(conf);
 		return;
 	}
+	/* What was made at start stays, however much of it is in use. */
+	conf->traces_made = c->conf->traces_made;
 	c->next = conf;
 	c->reload_client = cl != NULL ? cl->id : 0;
 }

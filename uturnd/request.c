@@ -48,6 +48,10 @@ request_handle(void *arg, struct control_client *cl)
 	case MSG_CTL_VERBOSE:
 		request_verbose(c, cl);
 		break;
+	case MSG_CTL_TRACES:
+	case MSG_CTL_MONITOR:
+		relay_begin(c, cl);
+		break;
 	default:
 		control_result(cl, RESULT_FAILED, "not known here");
 		break;

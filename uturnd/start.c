@@ -90,6 +90,7 @@ start_daemon(const struct start_options *opt, struct conf *conf)
 	init.gid = ids.gid;
 	init.verbose = opt->verbose ? 1 : 0;
 	conf_fixed(conf, &init.fixed);
+	init.traces = conf->traces_made;
 	children_start(&c->children, &init, opt->verbose);
 	start_lock(c, paths, &ids);
 	code = controller_run(c);

@@ -153,10 +153,13 @@ test_init(void **state)
 		{ 23, 4, POLICY_PENDING_MIN - 1, "pending out of range" },
 		{ 23, 4, POLICY_PENDING_MAX, NULL },
 		{ 23, 4, POLICY_PENDING_MAX + 1, "pending out of range" },
+		{ 27, 4, 0, NULL },
+		{ 27, 4, POLICY_TRACES_MAX, NULL },
+		{ 27, 4, POLICY_TRACES_MAX + 1, "traces out of range" },
 	};
 	static struct test_raw raw;
 	struct msg_init in = { 990, 991, 1,
-		{ 33434, 1024, 0x75000000, 0xff000000, 8192 } };
+		{ 33434, 1024, 0x75000000, 0xff000000, 8192 }, 256 };
 	struct msg_init out;
 	struct test_pipe t;
 	struct imsg imsg;
@@ -177,6 +180,7 @@ test_init(void **state)
 	assert_int_equal(out.fixed.mark, 0x75000000);
 	assert_int_equal(out.fixed.mark_mask, 0xff000000);
 	assert_int_equal(out.fixed.pending, 8192);
+	assert_int_equal(out.traces, 256);
 
 	assert_int_equal(msg_put_init(&t.a, &in), 0);
 	test_receive_raw(&t, &raw);

@@ -369,7 +369,8 @@ test_numbers(void **state)
 		{ 39, 4, UINT32_MAX, "burst of a limit out of range" },
 		{ 43, 4, POLICY_RATE_MAX + 1, "rate of a limit out of range" },
 		{ 47, 4, POLICY_RATE_MAX + 1, "burst of a limit out of range" },
-		{ 51, 4, UINT32_MAX, NULL },
+		{ 51, 4, POLICY_TRACES_MAX, NULL },
+		{ 51, 4, POLICY_TRACES_MAX + 1, "traces out of range" },
 		{ 55, 8, MSG_NS_MAX, NULL },
 		{ 55, 8, MSG_NS_MAX + 1, "traces kept too long" },
 	};

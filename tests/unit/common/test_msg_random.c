@@ -18,6 +18,10 @@ struct random_room {
 	struct policy policy;
 	struct stats stats;
 	struct msg_match match;
+	struct msg_ask ask;
+	struct msg_trace trace;
+	struct msg_hop hop;
+	struct msg_event event;
 	char text[MSG_TEXT_MAX];
 	uint32_t stage;
 };
@@ -117,6 +121,29 @@ decode(struct random_room *room, struct imsg *imsg, unsigned int which)
 	case 11:
 		rc = msg_get_u8(imsg, 1, &v8, &why);
 		break;
+	case 12:
+		rc = msg_get_ask(imsg, &room->ask, &why);
+		if (rc == 0)
+			assert_true(room->ask.family < FAMILY_MAX);
+		break;
+	case 13:
+		rc = msg_get_trace(imsg, &room->trace, &why);
+		if (rc == 0)
+			assert_true(room->trace.end < TRACE_END_LAST &&
+			    room->trace.end_hop <= MSG_HOPS_MAX);
+		break;
+	case 14:
+		rc = msg_get_hop(imsg, &room->hop, &why);
+		if (rc == 0)
+			assert_true(room->hop.nlabels <= MSG_LABELS_MAX &&
+			    room->hop.hop >= 1);
+		break;
+	case 15:
+		rc = msg_get_event(imsg, &room->event, &why);
+		if (rc == 0)
+			assert_true(room->event.kind < EVENT_LAST &&
+			    room->event.end < TRACE_END_LAST);
+		break;
 	default:
 		rc = msg_get_policy(
 		    imsg, &room->policy, &room->stage, &done, &why);
@@ -131,8 +158,8 @@ decode(struct random_room *room, struct imsg *imsg, unsigned int which)
 static size_t
 random_size(unsigned int which, uint32_t type)
 {
-	static const uint8_t sizes[] = { 19, 39, 11, 8, 9, 27, 17, 0, 2, 5, 4,
-		1 };
+	static const uint8_t sizes[] = { 19, 39, 11, 8, 9, 31, 17, 0, 2, 5, 4,
+		1, 22, 97, 57, 80 };
 	static const uint8_t parts[] = { 4, 63, 70, 6, 20, 20, 4 };
 
 	if (which == 7)
@@ -176,7 +203,7 @@ test_random(void **state)
 	(void)state;
 	test_pipe_open(&t);
 	for (i = 0; i < RANDOM_ROUNDS; i++) {
-		which = random_next() % 16;
+		which = random_next() % 20;
 		type = MSG_CONF_BEGIN + random_next() % 7;
 		len = random_payload(data, which, type);
 		assert_int_equal(

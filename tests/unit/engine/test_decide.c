@@ -62,7 +62,7 @@ expect_probe_of(struct fixture *f, const struct msg_probe *p, int64_t now,
 	if (d.order != order || d.stats != stats)
 		fail_msg("line %d: %s, counters 0x%x", line, msg_name(d.order),
 		    d.stats);
-	if (order != MSG_TURN)
+	if (order != MSG_TURN && order != MSG_INFLECT)
 		return;
 	assert_int_equal(keep.family, p->family);
 	assert_int_equal(keep.proto, p->proto);
@@ -73,6 +73,8 @@ expect_probe_of(struct fixture *f, const struct msg_probe *p, int64_t now,
 	assert_int_equal(keep.len, p->len);
 	assert_memory_equal(keep.client.b,
 	    p->head + (p->family == FAMILY_V4 ? 12 : 8), addr_len(p->family));
+	assert_memory_equal(keep.listen.b,
+	    p->head + (p->family == FAMILY_V4 ? 16 : 24), addr_len(p->family));
 }
 #define EXPECT(f, p, now, order, stats) \
 	expect_probe_of((f), (p), (now), (order), (stats), __LINE__)

@@ -23,6 +23,7 @@
 #include "tests/unit/engine/packets.h"
 
 #define PENDING 64
+#define TRACES  4
 #define START   (1000 * NS_PER_S)
 
 #if defined(__has_feature)
@@ -63,7 +64,7 @@ test_setup(void **state)
 	    imsgbuf_set_maxsize(&f->e.ib[ENGINE_CONTROLLER], max) == -1 ||
 	    imsgbuf_set_pool(&f->e.ib[ENGINE_CONTROLLER], tx, rx) == -1 ||
 	    engine_open_priv(&f->e, f->fd[1][0], PENDING) == -1 ||
-	    engine_tables(&f->e, PENDING) == -1 ||
+	    engine_tables(&f->e, PENDING, TRACES) == -1 ||
 	    imsgbuf_init(&f->controller, f->fd[0][1]) == -1 ||
 	    imsgbuf_init(&f->priv, f->fd[1][1]) == -1)
 		return (-1);

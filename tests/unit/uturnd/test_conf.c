@@ -188,6 +188,9 @@ test_restart(void **state)
 		{ "pending 8193\n", "pending " },
 		{ "pending 64\nqueue 1\nmark 1\nuser \"a\"\nsocket \"/a\"\n",
 		    "user socket queue mark pending " },
+		{ "traces 255\n", "" },
+		{ "traces off\n", "" },
+		{ "traces 257\n", "traces: a larger table " },
 	};
 	struct conf *a, *b;
 	struct seen seen;

@@ -1,0 +1,768 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/loop.h"
+#include "common/wire.h"
+#include "engine/traces_int.h"
+
+#define SLOTS 64
+#define START (1000 * NS_PER_S)
+#define KEEP  (600ULL * NS_PER_S)
+
+static const uint8_t secret[16] = { 1, 2, 3 };
+
+struct fixture {
+	struct traces *t;
+	int64_t now;
+	struct traces_events ev;
+	struct traces_copy copy;
+};
+
+static struct addr
+address(uint8_t net, uint8_t host)
+{
+	struct addr a;
+
+	memset(&a, 0, sizeof(a));
+	a.b[0] = net;
+	a.b[3] = host;
+	return (a);
+}
+
+static int
+setup_with(void **state, uint32_t n)
+{
+	struct fixture *f;
+
+	if ((f = calloc(1, sizeof(*f))) == NULL)
+		return (-1);
+	f->t = traces_new(n, SLOTS, secret);
+	f->now = START;
+	*state = f;
+	if (f->t == NULL)
+		return (-1);
+	traces_set(f->t, n, KEEP);
+	return (0);
+}
+
+static int
+setup(void **state)
+{
+	return (setup_with(state, 4));
+}
+
+static int
+setup_none(void **state)
+{
+	return (setup_with(state, 0));
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	traces_free(f->t);
+	free(f);
+	return (0);
+}
+
+/* A UDP probe of client 203.0.0.c with this ttl, in slot. */
+static void
+probe(struct fixture *f, uint8_t client, uint8_t ttl, uint32_t slot)
+{
+	struct pending_probe p;
+
+	memset(&p, 0, sizeof(p));
+	p.family = FAMILY_V4;
+	p.proto = PROTO_UDP;
+	p.ttl = ttl;
+	p.len = 60;
+	p.client = address(203, client);
+	p.listen = address(198, 53);
+	traces_probe(f->t, slot, &p, f->now, &f->ev);
+}
+
+static struct msg_match
+error_from(struct addr router, uint32_t rtt_us)
+{
+	struct msg_match m;
+
+	memset(&m, 0, sizeof(m));
+	m.kind = MATCH_ERROR;
+	m.icmp_type = ICMP4_TIMEX;
+	m.router = router;
+	m.rtt_ns = (uint64_t)rtt_us * 1000;
+	return (m);
+}
+
+/* The router 192.0.0.r answers the probe in slot. */
+static void
+answer(struct fixture *f, uint32_t slot, uint8_t r, uint32_t rtt_us)
+{
+	struct msg_match m = error_from(address(192, r), rtt_us);
+
+	traces_match(f->t, slot, &m, 0, f->now, &f->ev);
+}
+
+/* The client itself says port unreachable. */
+static void
+answer_final(struct fixture *f, uint32_t slot, uint8_t client)
+{
+	struct msg_match m = error_from(address(203, client), 900);
+
+	m.icmp_type = ICMP4_UNREACH;
+	m.icmp_code = ICMP4_UNREACH_PORT;
+	m.from_client = 1;
+	traces_match(f->t, slot, &m, 0, f->now, &f->ev);
+}
+
+static void
+silence(struct fixture *f, uint32_t slot, enum msg_expiry expiry)
+{
+	traces_silent(f->t, slot, expiry, &f->ev);
+}
+
+/* One probe for each reverse hop of 1..n, answered by routers base + hop. */
+static void
+run(struct fixture *f, uint8_t client, uint8_t base, uint8_t n)
+{
+	uint8_t hop;
+
+	for (hop = 1; hop <= n; hop++) {
+		probe(f, client, hop + 1, hop);
+		answer(f, hop, base + hop, 100U * hop);
+	}
+}
+
+/* The client's trace into f->copy; 0: there is none. */
+static int
+copy(struct fixture *f, uint8_t client)
+{
+	struct msg_ask ask = { 0, 1, FAMILY_V4, address(203, client) };
+
+	memset(&f->copy, 0xee, sizeof(f->copy));
+	return (traces_next(f->t, &ask, f->now, &f->copy) != 0);
+}
+
+static size_t
+count(struct fixture *f)
+{
+	struct msg_ask ask = { 0 };
+	size_t n = 0;
+
+	while ((ask.from = traces_next(f->t, &ask, f->now, &f->copy)) != 0)
+		n++;
+	return (n);
+}
+
+static void
+expect_event(
+    const struct fixture *f, size_t i, enum event_kind kind, uint8_t hop)
+{
+	assert_true(i < f->ev.n);
+	assert_int_equal(f->ev.ev[i].kind, kind);
+	assert_int_equal(f->ev.ev[i].hop, hop);
+}
+
+static void
+test_run(void **state)
+{
+	struct fixture *f = *state;
+	struct addr r;
+
+	probe(f, 1, 1, 0);
+	assert_int_equal(f->ev.n, 1);
+	expect_event(f, 0, EVENT_BEGAN, 0);
+	assert_int_equal(f->ev.ev[0].client.b[3], 1);
+	assert_int_equal(f->ev.ev[0].listen.b[3], 53);
+	run(f, 1, 10, 4);
+	assert_int_equal(f->ev.n, 1);
+	expect_event(f, 0, EVENT_ANSWERED, 4);
+	assert_int_equal(f->ev.ev[0].rtt_us, 400);
+	f->now += 2 * NS_PER_S;
+
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.head.family, FAMILY_V4);
+	assert_int_equal(f->copy.head.proto, PROTO_UDP);
+	assert_int_equal(f->copy.head.listen.b[3], 53);
+	assert_int_equal(f->copy.head.probes, 5);
+	assert_int_equal(f->copy.head.begun_us, 2000000);
+	assert_int_equal(f->copy.head.seen_us, 2000000);
+	assert_int_equal(f->copy.head.end, TRACE_OPEN);
+	assert_int_equal(f->copy.head.changed_hop, 0);
+	assert_int_equal(f->copy.nhops, 4);
+	r = address(192, 13);
+	assert_int_equal(f->copy.hop[2].hop, 3);
+	assert_true(addr_equal(&f->copy.hop[2].router, &r));
+	assert_int_equal(f->copy.hop[2].routers, 1);
+	assert_int_equal(f->copy.hop[2].turned, 1);
+	assert_int_equal(f->copy.hop[2].answered, 1);
+	assert_int_equal(f->copy.hop[2].lost, 0);
+	assert_int_equal(f->copy.hop[2].flags, 0);
+	assert_false(copy(f, 2));
+}
+
+static void
+test_times(void **state)
+{
+	struct fixture *f = *state;
+	static const uint32_t us[] = { 500, 100, 310 };
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		probe(f, 1, 2, 1);
+		answer(f, 1, 11, us[i]);
+	}
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[0].answered, 3);
+	assert_int_equal(f->copy.hop[0].rtt_min_us, 100);
+	assert_int_equal(f->copy.hop[0].rtt_avg_us, 303);
+	assert_int_equal(f->copy.hop[0].rtt_max_us, 500);
+}
+
+static void
+test_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, 1, 10, 3);
+	/* Hop 2 lost two, of which one is answered late. */
+	probe(f, 1, 3, 8);
+	probe(f, 1, 3, 9);
+	silence(f, 8, EXPIRY_SETTLE);
+	assert_int_equal(f->ev.n, 1);
+	expect_event(f, 0, EVENT_LOST, 2);
+	silence(f, 9, EXPIRY_SETTLE);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[1].turned, 3);
+	assert_int_equal(f->copy.hop[1].answered, 1);
+	assert_int_equal(f->copy.hop[1].lost, 2);
+	answer(f, 9, 12, 700);
+	/* Lost is lost once. */
+	silence(f, 8, EXPIRY_TIMEOUT);
+	assert_int_equal(f->ev.n, 0);
+	silence(f, 9, EXPIRY_TIMEOUT);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[1].answered, 2);
+	assert_int_equal(f->copy.hop[1].lost, 1);
+	assert_int_equal(f->copy.head.end, TRACE_OPEN);
+	/* After its end nothing is matched any more. */
+	answer(f, 8, 12, 700);
+	assert_int_equal(f->ev.n, 0);
+}
+
+static void
+test_inferred(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t hop;
+
+	run(f, 1, 10, 2);
+	/* Hop 3 is a silent router, 4 answers, the client is hop 5. */
+	for (hop = 3; hop <= 8; hop++)
+		probe(f, 1, hop + 1, hop);
+	silence(f, 3, EXPIRY_SETTLE);
+	expect_event(f, 0, EVENT_ENDED, 3);
+	assert_int_equal(f->ev.ev[0].end, TRACE_INFERRED);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.head.end, TRACE_INFERRED);
+	assert_int_equal(f->copy.head.end_hop, 3);
+	assert_int_equal(f->copy.nhops, 2);
+	silence(f, 6, EXPIRY_SETTLE);
+	assert_int_equal(f->ev.n, 0);
+	answer(f, 4, 14, 400);
+	assert_true(copy(f, 1));
+	/* The probe that was lost behind it counts again. */
+	assert_int_equal(f->copy.head.end_hop, 6);
+	assert_int_equal(f->copy.nhops, 4);
+	assert_int_equal(f->copy.hop[2].lost, 1);
+	assert_int_equal(f->copy.hop[2].routers, 0);
+	assert_true(addr_is_zero(&f->copy.hop[2].router));
+	silence(f, 5, EXPIRY_SETTLE);
+	expect_event(f, 0, EVENT_ENDED, 5);
+	silence(f, 7, EXPIRY_SETTLE);
+	assert_int_equal(f->ev.n, 0);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.head.end_hop, 5);
+	assert_int_equal(f->copy.nhops, 4);
+}
+
+static void
+test_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, 1, 10, 2);
+	probe(f, 1, 4, 3);
+	probe(f, 1, 5, 4);
+	probe(f, 1, 6, 5);
+	silence(f, 5, EXPIRY_SETTLE);
+	expect_event(f, 0, EVENT_ENDED, 5);
+	answer_final(f, 4, 1);
+	expect_event(f, 0, EVENT_ENDED, 4);
+	assert_int_equal(f->ev.ev[0].end, TRACE_ANSWERED);
+	answer_final(f, 3, 1);
+	assert_int_equal(f->ev.n, 0);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.head.end, TRACE_ANSWERED);
+	assert_int_equal(f->copy.head.end_hop, 3);
+	assert_int_equal(f->copy.nhops, 3);
+	assert_int_equal(f->copy.hop[2].flags, MSG_HOP_CLIENT);
+	assert_int_equal(f->copy.hop[2].router.b[3], 1);
+	assert_int_equal(f->copy.hop[2].rtt_max_us, 900);
+	/* The way became longer. */
+	probe(f, 1, 4, 3);
+	answer(f, 3, 33, 100);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.head.end, TRACE_INFERRED);
+	probe(f, 1, 5, 4);
+	answer_final(f, 4, 1);
+	expect_event(f, 0, EVENT_ENDED, 4);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.head.end, TRACE_ANSWERED);
+	assert_int_equal(f->copy.head.end_hop, 4);
+	assert_int_equal(f->copy.hop[2].router.b[3], 33);
+}
+
+static void
+test_mirror_kinds(void **state)
+{
+	static const enum msg_match_kind kinds[] = { MATCH_REPLY, MATCH_RESET };
+	struct fixture *f = *state;
+	struct msg_match m;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		probe(f, (uint8_t)(i + 1), 2, 1);
+		m = error_from(address(203, (uint8_t)(i + 1)), 10);
+		m.kind = kinds[i];
+		m.icmp_type = 0;
+		m.from_client = 1;
+		traces_match(f->t, 1, &m, 0, f->now, &f->ev);
+		expect_event(f, 0, EVENT_ENDED, 1);
+		assert_true(copy(f, (uint8_t)(i + 1)));
+		assert_int_equal(f->copy.head.end, TRACE_ANSWERED);
+	}
+}
+
+static void
+test_unreachable_and_hidden(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_match m = error_from(address(10, 7), 100);
+
+	probe(f, 1, 2, 1);
+	m.icmp_type = ICMP4_UNREACH;
+	m.icmp_code = 13;
+	traces_match(f->t, 1, &m, 1, f->now, &f->ev);
+	expect_event(f, 0, EVENT_ANSWERED, 1);
+	assert_int_equal(f->ev.ev[0].flags, MSG_HOP_UNREACH | MSG_HOP_HIDDEN);
+	assert_int_equal(f->ev.ev[0].icmp_code, 13);
+	assert_int_equal(f->ev.ev[0].router.b[0], 10);
+	assert_true(copy(f, 1));
+	assert_int_equal(
+	    f->copy.hop[0].flags, MSG_HOP_UNREACH | MSG_HOP_HIDDEN);
+	assert_int_equal(f->copy.hop[0].icmp_type, ICMP4_UNREACH);
+	assert_int_equal(f->copy.hop[0].icmp_code, 13);
+	assert_int_equal(f->copy.head.end, TRACE_OPEN);
+	/* No more: the last answer counts. */
+	probe(f, 1, 2, 1);
+	answer(f, 1, 7, 1);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[0].flags, 0);
+	assert_int_equal(f->copy.hop[0].icmp_code, 0);
+}
+
+/* An error with a stack of six labels behind its quote. */
+static void
+test_labels(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_match m = error_from(address(192, 1), 100);
+	uint8_t *ext = m.data + EXT_QUOTE;
+	uint8_t i;
+
+	ext[0] = 0x20;
+	wire_put16(ext + 4, 4 + 6 * 4);
+	ext[6] = EXT_CLASS_MPLS;
+	ext[7] = 1;
+	for (i = 0; i < 6; i++)
+		wire_put32(ext + 8 + 4 * (size_t)i, (16U + i) << 12 | 1);
+	m.datalen = EXT_QUOTE + 4 + 4 + 6 * 4;
+	m.ext_len = EXT_QUOTE / 4;
+	probe(f, 1, 2, 1);
+	traces_match(f->t, 1, &m, 1, f->now, &f->ev);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[0].nlabels, MSG_LABELS_MAX);
+	assert_int_equal(f->copy.hop[0].label[0], 16 << 12 | 1);
+	assert_int_equal(f->copy.hop[0].label[3], 19 << 12 | 1);
+	probe(f, 1, 2, 1);
+	answer(f, 1, 1, 100);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[0].nlabels, 0);
+}
+
+static void
+test_anew_after_silence(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, 1, 10, 3);
+	f->now += TRACES_SILENCE_NS;
+	probe(f, 1, 2, 1);
+	assert_int_equal(f->ev.n, 0);
+	probe(f, 1, 4, 3);
+	f->now += TRACES_SILENCE_NS + 1;
+	probe(f, 1, 2, 1);
+	assert_int_equal(f->ev.n, 1);
+	expect_event(f, 0, EVENT_BEGAN, 0);
+	/* A probe of the former run counts no more. */
+	answer(f, 3, 13, 5);
+	assert_int_equal(f->ev.n, 0);
+	answer(f, 1, 11, 5);
+	assert_int_equal(f->ev.n, 1);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.head.probes, 1);
+	assert_int_equal(f->copy.head.begun_us, 0);
+	assert_int_equal(f->copy.nhops, 1);
+	assert_int_equal(f->copy.hop[0].answered, 1);
+	assert_int_equal(f->copy.hop[0].rtt_max_us, 5);
+	assert_int_equal(f->copy.hop[0].routers, 1);
+	assert_int_equal(count(f), 1);
+}
+
+static void
+test_changed(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, 1, 10, 3);
+	f->now += TRACES_SILENCE_NS + 1;
+	probe(f, 1, 2, 1);
+	answer(f, 1, 11, 5);
+	assert_int_equal(f->ev.n, 1);
+	probe(f, 1, 3, 2);
+	answer(f, 2, 99, 5);
+	assert_int_equal(f->ev.n, 2);
+	expect_event(f, 0, EVENT_ANSWERED, 2);
+	expect_event(f, 1, EVENT_CHANGED, 2);
+	assert_int_equal(f->ev.ev[1].router.b[3], 99);
+	assert_int_equal(f->ev.ev[1].former.b[3], 12);
+	f->now += NS_PER_S;
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.head.changed_hop, 2);
+	assert_int_equal(f->copy.head.changed_us, 1000000);
+	assert_int_equal(f->copy.head.changed_from.b[3], 12);
+	assert_int_equal(f->copy.head.changed_to.b[3], 99);
+	/* A run that does not get so far forgets nothing. */
+	f->now += TRACES_SILENCE_NS + 1;
+	probe(f, 1, 2, 1);
+	answer(f, 1, 11, 5);
+	f->now += TRACES_SILENCE_NS + 1;
+	probe(f, 1, 3, 2);
+	answer(f, 2, 99, 5);
+	assert_int_equal(f->ev.n, 1);
+	probe(f, 1, 4, 3);
+	answer(f, 3, 98, 5);
+	expect_event(f, 1, EVENT_CHANGED, 3);
+	assert_int_equal(f->ev.ev[1].former.b[3], 13);
+}
+
+/* Within one run, and among the routers of the former one, it is no change. */
+static void
+test_balanced(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t r;
+
+	for (r = 1; r <= 2; r++) {
+		probe(f, 1, 2, 1);
+		answer(f, 1, r, 5);
+		assert_int_equal(f->ev.n, 1);
+	}
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[0].routers, 2);
+	f->now += TRACES_SILENCE_NS + 1;
+	probe(f, 1, 2, 1);
+	answer(f, 1, 1, 5);
+	assert_int_equal(f->ev.n, 1);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[0].routers, 1);
+	for (r = 1; r <= 9; r++) {
+		probe(f, 1, 2, 1);
+		answer(f, 1, r, 5);
+		assert_int_equal(f->ev.n, 1);
+	}
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[0].routers, MSG_HOP_ROUTERS);
+	assert_int_equal(f->copy.hop[0].router.b[3], 9);
+}
+
+static void
+test_eviction(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t i;
+
+	for (i = 1; i <= 4; i++) {
+		f->now += NS_PER_S;
+		run(f, i, 10, 2);
+	}
+	/* The first comes back: the second is the oldest then. */
+	f->now += NS_PER_S;
+	probe(f, 1, 2, 9);
+	probe(f, 2, 2, 10);
+	probe(f, 3, 2, 11);
+	f->now += NS_PER_S;
+	probe(f, 1, 2, 9);
+	probe(f, 4, 2, 12);
+	probe(f, 5, 2, 13);
+	assert_int_equal(count(f), 4);
+	assert_false(copy(f, 2));
+	assert_true(copy(f, 1));
+	assert_true(copy(f, 3));
+	assert_true(copy(f, 5));
+	/* What was in flight for the evicted one touches nobody else. */
+	answer(f, 10, 77, 5);
+	assert_int_equal(f->ev.n, 0);
+	assert_true(copy(f, 5));
+	assert_int_equal(f->copy.nhops, 0);
+}
+
+/* Many keys, chains and ages: never more than there is room for. */
+static void
+test_churn(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int i;
+
+	for (i = 0; i < 5000; i++) {
+		f->now += NS_PER_MS;
+		probe(f, (uint8_t)(i * 7 + i / 13), (uint8_t)(2 + i % 60),
+		    i % SLOTS);
+		answer(f, (i * 5) % SLOTS, (uint8_t)i, i);
+		silence(
+		    f, (i * 3) % SLOTS, i % 2 ? EXPIRY_SETTLE : EXPIRY_TIMEOUT);
+		if (i % 100 == 0)
+			traces_set(f->t, i / 100 % 5, KEEP);
+		assert_true(f->t->used <= f->t->max);
+		assert_int_equal(count(f), f->t->used);
+	}
+}
+
+static void
+test_keep(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, 1, 10, 3);
+	f->now += (int64_t)KEEP;
+	assert_true(copy(f, 1));
+	f->now++;
+	assert_false(copy(f, 1));
+	assert_int_equal(count(f), 0);
+	/* Gone is gone: there is no former run. */
+	probe(f, 1, 2, 1);
+	answer(f, 1, 99, 5);
+	assert_int_equal(f->ev.n, 1);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.head.changed_hop, 0);
+}
+
+static void
+test_set(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t i;
+
+	for (i = 1; i <= 4; i++) {
+		f->now += NS_PER_S;
+		run(f, i, 10, 2);
+	}
+	traces_set(f->t, 2, KEEP);
+	assert_int_equal(count(f), 2);
+	assert_true(copy(f, 3));
+	assert_true(copy(f, 4));
+	run(f, 9, 10, 2);
+	assert_int_equal(count(f), 2);
+	assert_false(copy(f, 3));
+	/* More than the table holds. */
+	traces_set(f->t, 1000, KEEP);
+	for (i = 20; i <= 29; i++)
+		run(f, i, 10, 2);
+	assert_int_equal(count(f), 4);
+	probe(f, 29, 2, 5);
+	traces_set(f->t, 0, KEEP);
+	assert_int_equal(count(f), 0);
+	answer(f, 5, 1, 1);
+	assert_int_equal(f->ev.n, 0);
+	probe(f, 1, 2, 1);
+	answer(f, 1, 1, 1);
+	assert_int_equal(f->ev.n, 0);
+	assert_int_equal(count(f), 0);
+}
+
+/* No table: nothing is noted, and nothing is touched that is not there. */
+static void
+test_none(void **state)
+{
+	struct fixture *f = *state;
+
+	traces_set(f->t, 256, KEEP);
+	probe(f, 1, 2, 1);
+	assert_int_equal(f->ev.n, 0);
+	answer(f, 1, 1, 1);
+	silence(f, 1, EXPIRY_SETTLE);
+	traces_skip(f->t, 1);
+	assert_int_equal(count(f), 0);
+}
+
+static void
+test_keys(void **state)
+{
+	struct fixture *f = *state;
+	struct pending_probe p;
+
+	memset(&p, 0, sizeof(p));
+	p.ttl = 2;
+	p.client = address(203, 1);
+	p.listen = address(198, 53);
+	traces_probe(f->t, 0, &p, f->now, NULL);
+	p.proto = PROTO_ICMP;
+	traces_probe(f->t, 0, &p, f->now, NULL);
+	p.listen = address(198, 54);
+	traces_probe(f->t, 0, &p, f->now, NULL);
+	p.family = FAMILY_V6;
+	traces_probe(f->t, 0, &p, f->now, NULL);
+	traces_probe(f->t, 0, &p, f->now, NULL);
+	assert_int_equal(count(f), 4);
+	assert_int_equal(f->copy.head.probes, 2);
+}
+
+static void
+test_edges(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_match m = error_from(address(192, 1), 1);
+
+	/* The largest TTL has the last hop; none beyond is ever touched. */
+	probe(f, 1, POLICY_TTL_MAX, 1);
+	answer(f, 1, 1, 1);
+	expect_event(f, 0, EVENT_ANSWERED, MSG_HOPS_MAX);
+	probe(f, 1, POLICY_TTL_MAX + 1, 1);
+	probe(f, 1, 0, 1);
+	answer(f, 1, 1, 1);
+	assert_int_equal(f->ev.n, 0);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.nhops, 1);
+	assert_int_equal(f->copy.hop[0].hop, MSG_HOPS_MAX);
+	assert_int_equal(f->copy.head.probes, 3);
+	/* A time that does not fit. */
+	probe(f, 2, 2, 1);
+	m.rtt_ns = UINT64_MAX;
+	traces_match(f->t, 1, &m, 0, f->now, &f->ev);
+	assert_true(copy(f, 2));
+	assert_int_equal(f->copy.hop[0].rtt_max_us, UINT32_MAX);
+}
+
+/* A counter that is full begins the trace anew, so that rates stay true. */
+static void
+test_full_counter(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int i;
+
+	for (i = 0; i < UINT16_MAX; i++) {
+		probe(f, 1, 2, 1);
+		answer(f, 1, 11, 5);
+	}
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[0].answered, UINT16_MAX);
+	probe(f, 1, 3, 1);
+	assert_int_equal(f->ev.n, 0);
+	probe(f, 1, 2, 1);
+	expect_event(f, 0, EVENT_BEGAN, 0);
+	answer(f, 1, 11, 5);
+	assert_true(copy(f, 1));
+	assert_int_equal(f->copy.hop[0].turned, 1);
+	assert_int_equal(f->copy.hop[0].answered, 1);
+}
+
+/* The table changes between the calls. */
+static void
+test_cursor(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_ask ask = { 0 };
+	uint8_t i;
+
+	for (i = 1; i <= 3; i++)
+		run(f, i, 10, 2);
+	ask.from = traces_next(f->t, &ask, f->now, &f->copy);
+	assert_int_equal(f->copy.head.client.b[3], 1);
+	for (i = 11; i <= 14; i++) {
+		f->now += NS_PER_S;
+		run(f, i, 10, 2);
+	}
+	ask.from = traces_next(f->t, &ask, f->now, &f->copy);
+	assert_int_equal(f->copy.head.client.b[3], 13);
+	assert_int_equal(f->copy.nhops, 2);
+	traces_set(f->t, 0, KEEP);
+	assert_int_equal(traces_next(f->t, &ask, f->now, &f->copy), 0);
+	/* Anything that a confused peer may ask. */
+	ask.from = UINT32_MAX;
+	assert_int_equal(traces_next(f->t, &ask, f->now, &f->copy), 0);
+}
+
+static void
+test_size(void **state)
+{
+	(void)state;
+	assert_true(sizeof(struct trace) <= 4800);
+	assert_null(traces_new(POLICY_TRACES_MAX + 1, SLOTS, secret));
+}
+
+int
+main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_run),
+		TEST(test_times),
+		TEST(test_lost),
+		TEST(test_inferred),
+		TEST(test_answered),
+		TEST(test_mirror_kinds),
+		TEST(test_unreachable_and_hidden),
+		TEST(test_labels),
+		TEST(test_anew_after_silence),
+		TEST(test_changed),
+		TEST(test_balanced),
+		TEST(test_eviction),
+		TEST(test_churn),
+		TEST(test_keep),
+		TEST(test_set),
+		cmocka_unit_test_setup_teardown(
+		    test_none, setup_none, teardown),
+		TEST(test_keys),
+		TEST(test_edges),
+		TEST(test_full_counter),
+		TEST(test_cursor),
+		cmocka_unit_test(test_size),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
