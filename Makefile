@@ -49,7 +49,7 @@ LDLIBS_PRIV := $(shell pkg-config --libs $(LIBS_PRIV) 2>/dev/null)
 LDLIBS_CTL := $(shell pkg-config --libs $(LIBS_CTL) 2>/dev/null)
 
 # One archive for each process: engine/ can't link priv/, nor priv/ engine/.
-PROCS	:= common priv engine uturnd uturnctl
+PROCS	:= common priv engine uturnd uturnctl utrace
 srcs	= $(filter-out %main.c,$(wildcard $(1)/*.c))
 objs	= $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
 YACC_C	:= $(patsubst %.y,$(B)/%.c,$(wildcard uturnd/*.y))
@@ -58,7 +58,7 @@ YACC_C	:= $(patsubst %.y,$(B)/%.c,$(wildcard uturnd/*.y))
 Q	:= $(if $(V),,@)
 say	= $(if $(V),,@echo '  $(1)' $(patsubst $(B)/%,%,$@))
 
-all: $(B)/uturnd/uturnd $(B)/uturnctl/uturnctl
+all: $(B)/uturnd/uturnd $(B)/uturnctl/uturnctl $(B)/utrace/utrace
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -92,6 +92,10 @@ $(B)/uturnctl/uturnctl: $(B)/uturnctl/main.o $(B)/libuturnctl.a $(B)/libcommon.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_CTL) $(LDLIBS_COMMON)
 
+$(B)/utrace/utrace: $(B)/utrace/main.o $(B)/libutrace.a $(B)/libcommon.a
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS_CTL) $(LDLIBS_COMMON) -lresolv
+
 # A unit test links the archive of its own process and common, nothing else.
 UNIT	:= $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c))
 unit-libs = $(B)/lib$(word 3,$(subst /, ,$(1))).a
@@ -101,7 +105,8 @@ $(B)/$(1): $(B)/$(1).o $$(sort $$(call unit-libs,$(1)) $(B)/libcommon.a)
 	$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(B)/$(1).o \
 	    $$(call unit-libs,$(1)) $(B)/libcommon.a -lcmocka \
 	    $$(if $$(findstring /priv/,$$@),$$(LDLIBS_PRIV)) \
-	    $$(if $$(findstring /uturnctl/,$$@),$$(LDLIBS_CTL)) $$(LDLIBS_COMMON)
+	    $$(if $$(findstring /uturnctl/,$$@),$$(LDLIBS_CTL)) \
+	    $$(if $$(findstring /utrace/,$$@),$$(LDLIBS_CTL)) $$(LDLIBS_COMMON)
 endef
 $(foreach t,$(wildcard tests/unit/*/test_*.c),$(eval $(call unit,$(t:.c=))))
 
@@ -125,12 +130,15 @@ lint:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/man/man8 \
 	    $(DESTDIR)$(PREFIX)/share/doc/uturnd/examples \
 	    $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 $(B)/uturnd/uturnd $(B)/uturnctl/uturnctl \
 	    $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(B)/utrace/utrace $(DESTDIR)$(PREFIX)/bin
+	install -m 644 utrace/utrace.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 uturnd/uturnd.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 uturnd/uturnd.8 uturnctl/uturnctl.8 \
 	    $(DESTDIR)$(PREFIX)/share/man/man8

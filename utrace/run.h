@@ -1,0 +1,52 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+#ifndef UTRACE_RUN_H
+#define UTRACE_RUN_H
+
+#include "utrace/astable.h"
+#include "utrace/names.h"
+#include "utrace/output.h"
+#include "utrace/reader.h"
+
+/* utrace decode: from the reader's messages to the output. */
+
+enum run_form {
+	RUN_TABLE,
+	RUN_LIST,
+	RUN_JSON
+};
+
+struct run {
+	/* Set by the caller. */
+	enum run_form form;
+	int in; /* the reader's pipe */
+	FILE *out;
+	FILE *err;
+	int width;
+	int with_names; /* print names */
+	uint32_t want;  /* what names_ask is asked for */
+	struct names *names;
+	const struct astable *astable; /* or NULL */
+	struct trace trace;            /* the hint is the user's */
+
+	/* run_decode's own. */
+	struct reader_msg msg;
+	struct align align;
+	char *text; /* lines, each with its NUL, of this trace */
+	size_t len, size;
+	size_t line;    /* where the line begins that is being read */
+	size_t printed; /* list form: so much of text was dealt with */
+	size_t nhops;   /* of all traces */
+	size_t nturns;
+};
+
+/*
+ * run_decode: reads messages until the end and prints.  Returns 0; -1 if
+ * nothing was a hop, or the reader or memory failed, which it says on err.
+ */
+int run_decode(struct run *);
+
+#endif /* UTRACE_RUN_H */
