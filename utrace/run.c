@@ -161,6 +161,8 @@ run_finish(struct run *r)
 
 	(void)trace_cut(t, 1);
 	r->nhops += t->nhops;
+	if (t->nhops != 0)
+		(void)strlcpy(r->host, t->header.name, sizeof(r->host));
 	r->nturns += t->back != -1;
 	if (r->form == RUN_LIST)
 		run_list(r, t->nhops);
@@ -294,7 +296,7 @@ run_decode(struct run *r)
 	}
 	if (r->nturns == 0)
 		fprintf(r->err,
-		    "utrace: no inflection seen: does the target "
-		    "run uturnd?\n");
+		    "utrace: no inflection seen: does %s run uturnd?\n",
+		    r->host[0] != '\0' ? r->host : "the target");
 	return (0);
 }

@@ -41,6 +41,7 @@ struct run {
 	size_t printed; /* list form: so much of text was dealt with */
 	size_t nhops;   /* of all traces */
 	size_t nturns;
+	char host[HOP_NAME_MAX]; /* the target of the last one */
 };
 
 /*
