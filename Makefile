@@ -148,6 +148,7 @@ install: all
 	    $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 include tests/sandbox/sandbox.mk
+include tests/hostile/hostile.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
