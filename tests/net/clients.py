@@ -5,14 +5,18 @@
 """Stock clients: how they are called, and their output as hops."""
 
 import dataclasses
+import functools
 import ipaddress
 import json
 import re
+
+from lab import run
 
 # A TCP probe goes to a port where nothing listens.
 TCP_PORT = 80
 METHODS = {"udp": [], "icmp": ["-I"], "tcp": ["-T", "-p", str(TCP_PORT)]}
 MTR = {"udp": ["-u"], "icmp": [], "tcp": ["-T", "-P", str(TCP_PORT)]}
+TCP_TRIES = 3
 SINGLE = ["-q1"]
 PARALLEL = []		# traceroute's default: three a hop, sixteen at once
 
@@ -97,12 +101,47 @@ def _hops(p, parser):
     return parser(p.stdout)
 
 
+@functools.cache
+def prompt():
+    """A command that lets a client run at once whatever else the machine is
+    busy with: traceroute takes answers that it reads too late for lost."""
+    argv = ["chrt", "--fifo", "1"]
+    p = run([*argv, "true"], check=False)
+    return argv if p.returncode == 0 else []
+
+
 def traceroute(lab, family, method="udp", opts=(), target=None, node="C",
                length=None, timeout=60):
     """Debian's traceroute; length is that of the whole probe."""
-    argv = ["traceroute", f"-{family}", "-n", *METHODS[method], *opts,
-            target or lab.service[family], *([str(length)] if length else [])]
+    argv = [*prompt(), "traceroute", f"-{family}", "-n", *METHODS[method],
+            *opts, target or lab.service[family], *([str(length)] if length else [])]
+    if method == "tcp":
+        return _traceroute_tcp(lab, node, argv, timeout)
     return _hops(lab.run(node, argv, timeout), parse)
+
+
+def _traceroute_tcp(lab, node, argv, timeout):
+    """traceroute -T, but never a run that used a source port twice.
+
+    It tells its TCP probes by their source ports alone, which it has the
+    kernel choose and gives back as soon as a probe is answered.  In one run
+    of about two hundred two probes get the same, and then the answer to the
+    later may be taken for one to the earlier.  Such a run, proved by its
+    packets, is repeated.  For the same reason the capture ends a moment
+    later than the run: the next must not get the answers to this one's
+    farther probes.
+    """
+    from wire import TCP, Capture
+
+    iface = next(peer for n, peer in lab.addr if n == node)
+    for _ in range(TCP_TRIES):
+        with Capture(lab, node, iface,
+                     f"tcp and dst port {TCP_PORT}") as capture:
+            p = lab.run(node, argv, timeout)
+        ports = [x[TCP].sport for x in capture.packets() if x.sent]
+        if len(ports) == len(set(ports)):
+            return _hops(p, parse)
+    raise AssertionError(f"{argv}: source ports used twice, {TCP_TRIES} times")
 
 
 def mtr(lab, family, method="icmp", opts=(), target=None, count=1,

@@ -217,7 +217,7 @@ class Lab:
     """
 
     def __init__(self, nat=False, firewall=None, uplink=False, bcp38=False,
-                 service="lo", delay=0.005):
+                 service="lo", delay=0.01):
         if firewall not in (None, "r1", "client"):
             raise ValueError(f"firewall {firewall}: r1 or client")
         if service not in ("lo", "link"):

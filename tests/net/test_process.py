@@ -151,8 +151,10 @@ class TestEnd:
     def test_start_after_a_kill(self, lab):
         """A socket that a dead daemon left is no obstacle."""
         with Daemon(lab) as daemon:
+            children = daemon.children()
             os.kill(daemon.proc.pid, signal.SIGKILL)
             daemon.wait(2)
+            assert gone(children)	# or they still hold the queue
             assert os.path.exists(daemon.sock)
             daemon.start()
             daemon.wait_ready()
