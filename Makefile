@@ -134,7 +134,9 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/man/man8 \
 	    $(DESTDIR)$(PREFIX)/share/doc/uturnd/examples \
-	    $(DESTDIR)$(PREFIX)/lib/systemd/system
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/lib/uturnd
+	install -m 755 contrib/uturnd-rules $(DESTDIR)$(PREFIX)/lib/uturnd
 	install -m 755 $(B)/uturnd/uturnd $(B)/uturnctl/uturnctl \
 	    $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(B)/utrace/utrace $(DESTDIR)$(PREFIX)/bin
