@@ -184,7 +184,7 @@ decode_probe(struct decode *d, int answer, uint32_t us)
 	if (d->hop->nprobes == HOP_PROBES)
 		return;
 	p = &d->hop->probes[d->hop->nprobes++];
-	p->answer = (int8_t)answer;
+	p->answer = (int16_t)answer;
 	p->rtt_us = us;
 	if (answer != -1) {
 		p->has_host = d->object.has_time;
@@ -295,7 +295,7 @@ decode_merge(struct hop *h)
 			a->is_signed |= b->is_signed;
 			for (k = 0; k < h->nprobes; k++)
 				if (h->probes[k].answer == (int)j)
-					h->probes[k].answer = (int8_t)i;
+					h->probes[k].answer = (int16_t)i;
 				else if (h->probes[k].answer > (int)j)
 					h->probes[k].answer--;
 			h->nanswers--;

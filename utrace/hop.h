@@ -42,7 +42,7 @@ struct hop_answer {
 };
 
 struct hop_probe {
-	int8_t answer;           /* index of its answer; -1: lost */
+	int16_t answer;          /* index of its answer; -1: lost */
 	uint8_t has_host;        /* host_us counts */
 	uint32_t rtt_us;         /* client to hop and back */
 	uint32_t host_us;        /* host to hop and back, as the host says */

@@ -153,6 +153,17 @@ main_start_names(struct names *names, int reader)
 	}
 }
 
+/* What is closed must not become the number of a pipe. */
+static void
+main_stdio(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) == -1)
+			exit(EXIT_FAILED);
+}
+
 static void
 main_signals(void)
 {
@@ -210,11 +221,11 @@ main_decode(int argc, char *argv[])
 	lock_root();
 	main_signals();
 	run.in = main_start_reader();
-	close(STDIN_FILENO);
 	if (run.want != 0)
 		main_start_names(&names, run.in);
 	else
 		names_init(&names, -1, -1);
+	close(STDIN_FILENO);
 	/* Seeds its tables from a file, so while that is possible. */
 	json_object_seed(0);
 	lock_parent();
@@ -230,8 +241,11 @@ main_decode(int argc, char *argv[])
 int
 main(int argc, char *argv[])
 {
+	main_stdio();
 	log_init("utrace", 0);
 	if (argc < 2 || strcmp(argv[1], "decode") != 0)
 		usage();
+	/* getopt(3) speaks of the program, not of its command. */
+	argv[1] = argv[0];
 	return (main_decode(argc - 1, argv + 1));
 }

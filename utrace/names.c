@@ -80,7 +80,7 @@ names_ask(struct names *n, const struct hop_addr *a, uint32_t want,
 	    hop_text_check(reply->name, sizeof(reply->name)) == -1) {
 		memset(reply, 0, sizeof(*reply));
 		n->to = -1;
-		n->gave_up = 1;
+		n->gave_up = n->left == 0 ? NAMES_SLOW : NAMES_LOST;
 		return;
 	}
 	if (n->n < NAMES_CACHE) {

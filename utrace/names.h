@@ -24,6 +24,10 @@
 #define NAMES_BUDGET_MS 6000
 #define NAMES_CACHE     512
 
+/* Why nobody looks up any more. */
+#define NAMES_SLOW 1 /* the budget is spent */
+#define NAMES_LOST 2 /* the process is gone, or makes no sense */
+
 struct names_request {
 	struct hop_addr addr;
 	uint32_t want; /* NAMES_NAME, NAMES_ASN */
@@ -37,7 +41,7 @@ struct names_reply {
 struct names {
 	int to, from; /* pipes; -1: nobody looks up (any more) */
 	int64_t left; /* of the budget, in nanoseconds */
-	int gave_up;  /* the budget was not enough */
+	int gave_up;  /* NAMES_SLOW, NAMES_LOST, or 0 */
 	size_t n;
 	struct {
 		struct names_request request;

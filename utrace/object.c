@@ -184,7 +184,8 @@ object_next(struct object_text t, struct object *o)
 	size_t n;
 	int i;
 
-	if (t.len < sizeof(role) - 1 || memcmp(t.p, role, sizeof(role) - 1))
+	if (t.len < sizeof(role) - 1 ||
+	    memcmp(t.p, role, sizeof(role) - 1) != 0)
 		return (-1);
 	t.p += sizeof(role) - 1;
 	t.len -= sizeof(role) - 1;

@@ -20,10 +20,9 @@
 #define OUTPUT_WIDTH_MIN 80
 #define OUTPUT_WIDTH_MAX 160
 
-/* output_table: both ways side by side, in width columns; names: print names,
- * too. */
-int output_table(FILE *out, const struct trace *, const struct align *,
-    int width, int names);
+/* output_table: both ways side by side, in width columns. */
+int
+output_table(FILE *out, const struct trace *, const struct align *, int width);
 
 /* output_list_hop: one hop, in a line as traceroute's. */
 void output_list_hop(FILE *out, const struct trace *, size_t i, int names);

@@ -23,8 +23,7 @@ struct cell {
 struct table {
 	FILE *out;
 	const struct trace *t;
-	int width; /* of a cell */
-	int names;
+	int width;   /* of a cell */
 	int guessed; /* a time that was not measured was printed */
 };
 
@@ -107,9 +106,8 @@ cell_answer(struct cell *c, const struct table *tb, const struct hop_answer *a,
 	more[0] = '\0';
 	if (a->asn != 0)
 		(void)snprintf(more, sizeof(more), "[AS%" PRIu32 "] ", a->asn);
-	if (tb->names)
-		(void)snprintf(more + strlen(more), sizeof(more) - strlen(more),
-		    "%s", a->name);
+	(void)snprintf(
+	    more + strlen(more), sizeof(more) - strlen(more), "%s", a->name);
 	if (more[0] != '\0')
 		(void)snprintf(cell_line(c), CELL_WIDTH + 1, "    %.*s",
 		    tb->width - CELL_NUMBER, more);
@@ -248,11 +246,10 @@ table_legend(struct table *tb, const struct align *a)
 }
 
 int
-output_table(FILE *out, const struct trace *t, const struct align *a, int width,
-    int names)
+output_table(FILE *out, const struct trace *t, const struct align *a, int width)
 {
 	struct cell left, right;
-	struct table tb = { out, t, table_width(t, width), names, 0 };
+	struct table tb = { out, t, table_width(t, width), 0 };
 	char between[GAP + 1] = "   ";
 	size_t i;
 

@@ -33,7 +33,7 @@ trace_more(struct hop *to, const struct hop *h)
 		to->probes[to->nprobes] = h->probes[i];
 		if (h->probes[i].answer != -1)
 			to->probes[to->nprobes].answer =
-			    (int8_t)((int)base + h->probes[i].answer);
+			    (int16_t)((int)base + h->probes[i].answer);
 		to->nprobes++;
 	}
 	return (0);

@@ -103,17 +103,16 @@ static void
 run_list_line(struct run *r, const char *line, size_t i, int is_fresh)
 {
 	const struct trace *t = &r->trace;
+	int is_back;
 
-	if (line[0] == RUN_NO_HOP)
-		fprintf(r->out, "%s\n", line + 1);
-	else if (t->back == -1 || i < (size_t)t->back || (ssize_t)i == t->end)
-		fprintf(r->out, "%s%s\n", line + 1,
-		    line[0] == RUN_HOP ? output_list_mark(t, i) : "");
-	else if (line[0] == RUN_HOP) {
+	is_back = line[0] != RUN_NO_HOP && t->back != -1 &&
+	    i >= (size_t)t->back && (ssize_t)i != t->end;
+	if (is_back && line[0] == RUN_HOP) {
 		run_fill(r, &r->trace.hops[i]);
 		output_list_hop(r->out, t, i, r->with_names);
-	} else if (!is_fresh)
-		fprintf(r->out, "%s\n", line + 1);
+	} else if (!is_back || !is_fresh)
+		fprintf(r->out, "%s%s\n", line + 1,
+		    line[0] == RUN_HOP ? output_list_mark(t, i) : "");
 }
 
 /* List form: prints all lines before the sure-th hop's. */
@@ -151,6 +150,17 @@ run_lines(struct run *r, int all)
 			fprintf(r->out, "%s\n", r->text + at + 1);
 }
 
+/* Names that the client printed, and nobody wants to see. */
+static void
+run_unname(struct trace *t)
+{
+	size_t i, k;
+
+	for (i = 0; i < t->nhops; i++)
+		for (k = 0; k < t->hops[i].nanswers; k++)
+			t->hops[i].answers[k].name[0] = '\0';
+}
+
 /* A trace is over: prints it, or what is left of it. */
 static int
 run_finish(struct run *r)
@@ -171,13 +181,15 @@ run_finish(struct run *r)
 	else if (r->form == RUN_TABLE || t->nhops != 0) {
 		for (i = 0; i < t->nhops; i++)
 			run_fill(r, &t->hops[i]);
+		/* Names are a sign all the same. */
 		align_paths(t, &r->align);
+		if (!r->with_names)
+			run_unname(t);
 		if (r->form == RUN_JSON)
 			rc = output_json(r->out, t, &r->align);
 		else {
 			run_lines(r, 0);
-			rc = output_table(
-			    r->out, t, &r->align, r->width, r->with_names);
+			rc = output_table(r->out, t, &r->align, r->width);
 		}
 	}
 	fflush(r->out);
@@ -287,9 +299,9 @@ run_decode(struct run *r)
 	if (rc == -1)
 		return (-1);
 	if (r->names->gave_up)
-		fprintf(r->err,
-		    "utrace: the DNS is slow: some names are "
-		    "left out\n");
+		fprintf(r->err, "utrace: %s: some names are left out\n",
+		    r->names->gave_up == NAMES_SLOW ? "the DNS is slow"
+						    : "the resolver failed");
 	if (r->nhops == 0) {
 		fprintf(r->err, "utrace: no line was one of traceroute's\n");
 		return (-1);
