@@ -7,8 +7,9 @@
 
 usage: run.py [STEP ...]      all steps without an argument
 
-Steps: build, lint, unit, san, net.  Each unit test program and each pytest
-case counts one by one; each build and each lint counts as one test.
+Steps: build, lint, unit, san, fuzz, net.  Each test of a unit test program,
+each fuzzing harness (its corpus replayed) and each pytest case counts one by
+one; each build and each lint counts as one test.
 """
 
 import os
@@ -102,6 +103,19 @@ def cmocka(tally, variant):
                 print(out, flush=True)
 
 
+def fuzz(tally):
+    """The corpora through every harness, without a fuzzer."""
+    code, out, seconds = run(["make", "-j" + JOBS, "fuzz-replay"])
+    good = len(re.findall(r"^ok fuzz_", out, re.M))
+    bad = len(re.findall(r"^FAILED fuzz_", out, re.M))
+    # It did not build, or ran nothing: that is a failure, too.
+    if code != 0 or good == 0:
+        bad = max(bad, 1)
+    tally.add("fuzz corpora", good, bad, 0, seconds)
+    if bad:
+        print(out, flush=True)
+
+
 def net(tally):
     report = os.path.join(TOP, "build", "net.xml")
     if os.path.exists(report):
@@ -129,7 +143,8 @@ def net(tally):
 def main():
     steps = {"build": build, "lint": lint,
              "unit": lambda t: cmocka(t, "default"),
-             "san": lambda t: cmocka(t, "san"), "net": net}
+             "san": lambda t: cmocka(t, "san"), "fuzz": fuzz,
+             "net": net}
     wanted = sys.argv[1:] or list(steps)
     for step in wanted:
         if step not in steps:

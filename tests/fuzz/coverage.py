@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+#
+# Copyright (c) 2026 The uturnd authors
+# ISC licence, see LICENSE.
+#
+"""Lines reached by corpora and unit tests together.
+
+usage: coverage.py FOLDER HARNESS ...
+
+FOLDER holds a build with clang's source-based coverage.  Prints every file of
+the parsers, matchers and builders, and fails if one is below 95 %.
+"""
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+LEAST = 95.0
+WANTED = ["engine/parse.c", "engine/reader.c", "engine/ext.c",
+          "priv/handup.c", "priv/match*.c", "priv/build*.c",
+          "priv/checksum.c", "common/imsg*.c", "common/ibuf*.c",
+          "common/msg*.c", "common/wire.c"]
+
+
+def run(argv, profiles, name):
+    """Each process writes a profile of its own; %p is its number."""
+    env = dict(os.environ, LLVM_PROFILE_FILE=os.path.join(
+        profiles, name + "-%p.profraw"))
+    try:
+        done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=600)
+    except subprocess.TimeoutExpired:
+        print("note: %s: too slow, ended" % name)
+        return
+    if done.returncode != 0:
+        # Tests of the sandbox die of writing their own profile.
+        print("note: %s: exit code %d" % (name, done.returncode))
+
+
+def tool(argv):
+    done = subprocess.run(argv, stdout=subprocess.PIPE)
+    if done.returncode != 0:
+        sys.exit("failed: " + argv[0])
+    return done.stdout
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    os.chdir(TOP)
+    folder, names = sys.argv[1], sys.argv[2:]
+    profiles = os.path.join(folder, "profiles")
+    shutil.rmtree(profiles, ignore_errors=True)
+    os.makedirs(profiles)
+    profiles = os.path.abspath(profiles)
+    programs = []
+    for name in names:
+        program = os.path.join(folder, "tests", "fuzz", name)
+        programs.append(program)
+        run([program, os.path.join("tests", "fuzz", "corpus",
+                                   name[len("fuzz_"):])], profiles, name)
+    # A program whose source is gone is a leftover.
+    for source in sorted(
+            source for folder in ("common", "priv", "engine")
+            for source in glob.glob("tests/unit/%s/test_*.c" % folder)):
+        program = os.path.join(folder, source[:-2])
+        programs.append(program)
+        run([program], profiles, source[:-2].replace("/", "-"))
+
+    # Of children that were started without the variable.
+    for path in glob.glob("default.profraw"):
+        os.unlink(path)
+    data = os.path.join(folder, "all.profdata")
+    tool(["llvm-profdata", "merge", "-sparse", "-o", data] +
+         glob.glob(os.path.join(profiles, "*.profraw")))
+    argv = ["llvm-cov", "export", "-summary-only", "-instr-profile=" + data,
+            programs[0]]
+    for program in programs[1:]:
+        argv += ["-object", program]
+    report = json.loads(tool(argv))
+    lines = {os.path.relpath(entry["filename"], TOP): entry["summary"]["lines"]
+             for entry in report["data"][0]["files"]}
+    low = []
+    for path in sorted({p for w in WANTED for p in glob.glob(w)}):
+        if path not in lines:
+            sys.exit("no coverage of " + path)
+        percent = lines[path]["percent"]
+        print("%6.2f %%  %4d of %4d  %s" % (
+            percent, lines[path]["covered"], lines[path]["count"], path))
+        if percent < LEAST:
+            low.append(path)
+    if low:
+        sys.exit("below %.0f %%: %s" % (LEAST, ", ".join(low)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+/*
+ * Copyright (c) 2026 The uturnd authors
+ * ISC licence, see LICENSE.
+ */
+
+/*
+ * RFC 4884: where the objects are, which are kept, what fits into an answer.
+ * The input: how the answer is to be, then what followed an ICMP header.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/ext.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/packet.h"
+
+/* Our own object must not come from somebody else. */
+static void
+ext_no_claim(const uint8_t *o, size_t len)
+{
+	static const char name[] = "u-turn";
+	size_t i;
+
+	if (o[2] != EXT_CLASS_IFACE || (o[3] & 0xc0) != 0xc0 ||
+	    (o[3] & EXT_IFACE_NAME) == 0)
+		return;
+	for (i = 4; i + sizeof(name) <= len; i++)
+		if (o[i] == 8 && o[3] == (0xc0 | EXT_IFACE_NAME))
+			FUZZ_CHECK(memcmp(o + i + 1, name, sizeof(name)) != 0);
+}
+
+static void
+ext_sane(const struct ext *x)
+{
+	size_t i, at = 0;
+
+	FUZZ_CHECK(x->n <= EXT_OBJECTS_MAX);
+	for (i = 0; i < x->n; i++) {
+		FUZZ_CHECK(x->size[i] >= 8 && x->size[i] % 4 == 0);
+		FUZZ_CHECK(x->size[i] <= sizeof(x->obj) - at);
+		FUZZ_CHECK(wire_get16(x->obj + at) == x->size[i]);
+		FUZZ_CHECK(x->obj[at + 2] == EXT_CLASS_MPLS ||
+		    x->obj[at + 2] == EXT_CLASS_IFACE);
+		ext_no_claim(x->obj + at, x->size[i]);
+		at += x->size[i];
+	}
+}
+
+/* What was rebuilt reads back as it is. */
+static void
+ext_again(enum family f, const struct ext *x)
+{
+	uint8_t data[EXT_QUOTE + EXT_HDR + EXT_FOREIGN_MAX];
+	struct ext back;
+	size_t i, len = EXT_QUOTE + EXT_HDR, sum = 0;
+	int zero;
+
+	for (i = 0; i < x->n; i++)
+		sum += x->size[i];
+	memset(data, 0, sizeof(data));
+	data[EXT_QUOTE] = 0x20;
+	memcpy(data + len, x->obj, sum);
+	len += sum;
+	wire_put16(data + EXT_QUOTE + 2,
+	    (uint16_t)~packet_add(0, data + EXT_QUOTE, len - EXT_QUOTE));
+	/* By the old rule, where a sum of zero means that there is none. */
+	zero = wire_get16(data + EXT_QUOTE + 2) == 0;
+	ext_read(f, data, len, 0, &back);
+	if (!zero)
+		FUZZ_CHECK(memcmp(&back, x, sizeof(back)) == 0);
+	ext_read(f, data, len, EXT_QUOTE / (f == FAMILY_V4 ? 4 : 8), &back);
+	FUZZ_CHECK(memcmp(&back, x, sizeof(back)) == 0);
+	/* A wrong sum gives none. */
+	data[EXT_QUOTE + 1] ^= 1;
+	ext_read(f, data, len, 0, &back);
+	FUZZ_CHECK(back.n == 0);
+}
+
+static void
+ext_answer(const struct ext_room *room, const struct ext *x)
+{
+	struct msg_answer a;
+	struct wire_answer w;
+	size_t i, sum = 0, len;
+
+	memset(&a, 0, sizeof(a));
+	ext_choose(room, x, &a);
+	FUZZ_CHECK((a.flags & MSG_ANSWER_HIDE) == 0);
+	FUZZ_CHECK(a.flags == 0 || (a.flags & MSG_ANSWER_ADDR) != 0);
+	/* Whole objects, from the first. */
+	for (i = 0; i < x->n && sum < a.objlen; i++)
+		sum += x->size[i];
+	FUZZ_CHECK(sum == a.objlen && memcmp(a.obj, x->obj, sum) == 0);
+	memset(&w, 0, sizeof(w));
+	w.family = room->family;
+	w.probe_len = room->probe_len;
+	w.foreign = a.objlen;
+	len = room->relay == RELAY_BOTH ? wire_answer_len(&w) : 0;
+	w.with_addr = (a.flags & MSG_ANSWER_ADDR) != 0;
+	w.with_name = (a.flags & MSG_ANSWER_NAME) != 0;
+	w.with_rtt = (a.flags & MSG_ANSWER_RTT) != 0;
+	len += wire_answer_len(&w);
+	FUZZ_CHECK(
+	    len <= room->probe_len * (room->relay == RELAY_BOTH ? 5 : 3));
+	/* In own form nobody's object comes first but ours. */
+	if (room->relay != RELAY_ROUTER || room->no_router)
+		FUZZ_CHECK(a.objlen == 0 || w.with_addr);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_in in = { data, size };
+	struct ext_room room;
+	struct ext x;
+	const uint8_t *rest;
+	uint8_t *copy, how = fuzz_u8(&in), length = fuzz_u8(&in);
+	size_t len, at;
+
+	memset(&room, 0, sizeof(room));
+	room.family = how & 1 ? FAMILY_V6 : FAMILY_V4;
+	room.relay = (enum policy_relay)((how >> 1 & 3) % RELAY_LAST);
+	room.no_router = how >> 3 & 1;
+	room.probe_len =
+	    (room.family == FAMILY_V6 ? 48 : 28) + fuzz_u16(&in) % 1233;
+	rest = fuzz_take(&in, MSG_MATCH_DATA, &len);
+	copy = fuzz_copy(rest, len);
+	at = length == 0 ? EXT_QUOTE : (size_t)length * (how & 1 ? 8 : 4);
+	/* The sum, unless it is the input's to get it right. */
+	if ((how & 0x10) && at + EXT_HDR <= len) {
+		wire_put16(copy + at + 2, 0);
+		wire_put16(copy + at + 2,
+		    (uint16_t)~packet_add(0, copy + at, len - at));
+	}
+	ext_read(room.family, copy, len, length, &x);
+	free(copy);
+	ext_sane(&x);
+	ext_again(room.family, &x);
+	ext_answer(&room, &x);
+	return (0);
+}
