@@ -9,6 +9,7 @@ VARIANT ?= default
 B	:= build/$(VARIANT)
 PREFIX	?= /usr
 DESTDIR	?=
+UNITDIR	?= $(PREFIX)/lib/systemd/system
 
 ifeq ($(VARIANT),clang)
 CC	:= clang
@@ -134,7 +135,7 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/man/man8 \
 	    $(DESTDIR)$(PREFIX)/share/doc/uturnd/examples \
-	    $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(UNITDIR) \
 	    $(DESTDIR)$(PREFIX)/lib/uturnd
 	install -m 755 contrib/uturnd-rules $(DESTDIR)$(PREFIX)/lib/uturnd
 	install -m 755 $(B)/uturnd/uturnd $(B)/uturnctl/uturnctl \
@@ -147,7 +148,7 @@ install: all
 	install -m 644 uturnd/uturnd.conf.example \
 	    $(DESTDIR)$(PREFIX)/share/doc/uturnd/examples/uturnd.conf
 	install -m 644 uturnd/uturnd.service \
-	    $(DESTDIR)$(PREFIX)/lib/systemd/system
+	    $(DESTDIR)$(UNITDIR)
 
 include tests/sandbox/sandbox.mk
 include tests/hostile/hostile.mk
