@@ -153,6 +153,7 @@ install: all
 include tests/sandbox/sandbox.mk
 include tests/hostile/hostile.mk
 include tests/fuzz/fuzz.mk
+include tests/bench/bench.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
