@@ -310,9 +310,8 @@ steps_run(struct hostile *h, const char *text)
 	size_t i, len;
 	int argc;
 
-	if (strlen(text) >= sizeof(copy))
+	if (strlcpy(copy, text, sizeof(copy)) >= sizeof(copy))
 		errx(2, "step too long");
-	strcpy(copy, text);
 	for (argc = 0; p != NULL && argc < ARGS_MAX; argc++)
 		argv[argc] = strsep(&p, ":");
 	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
