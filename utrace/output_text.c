@@ -77,20 +77,37 @@ cell_time(char *buf, size_t len, uint32_t us, int is_guess)
 	(void)snprintf(buf, len, is_guess ? "(%s)" : "%s", ms);
 }
 
+/* The first mark of the probes that an answer belongs to, as in "!X". */
+static const char *
+cell_mark(const struct hop *h, size_t answer)
+{
+	size_t i;
+
+	for (i = 0; i < h->nprobes; i++)
+		if (h->probes[i].answer == (int)answer &&
+		    h->probes[i].mark[0] != '\0')
+			return (h->probes[i].mark);
+	return ("");
+}
+
 /* Where an answer came from; its name and network in a line of their own. */
 static void
-cell_answer(struct cell *c, const struct table *tb, const struct hop_answer *a,
-    const char *number, const char *time)
+cell_answer(struct cell *c, const struct table *tb, const struct hop *h,
+    size_t answer, const char *number, const char *time)
 {
+	const struct hop_answer *a = &h->answers[answer];
 	int room = tb->width - CELL_NUMBER - CELL_TIME;
-	char text[ADDR_TEXT_MAX], *line;
+	char addr[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX + HOP_MARK_MAX], *line;
 	char more[HOP_NAME_MAX + 32];
+	const char *mark = cell_mark(h, answer);
 
 	if (a->is_hidden)
-		(void)snprintf(text, sizeof(text), "(not named)");
+		(void)snprintf(addr, sizeof(addr), "(not named)");
 	else
 		(void)addr_format(
-		    a->from.family, &a->from.addr, text, sizeof(text));
+		    a->from.family, &a->from.addr, addr, sizeof(addr));
+	(void)snprintf(text, sizeof(text), "%s%s%s", addr,
+	    mark[0] == '\0' ? "" : " ", mark);
 	line = cell_line(c);
 	if ((int)strlen(text) <= room)
 		(void)snprintf(line, CELL_WIDTH + 1, "%3s %-*s %8s", number,
@@ -137,8 +154,8 @@ cell_hop(struct cell *c, struct table *tb, ssize_t i, int is_back)
 		cell_time(time, sizeof(time), us, is_guess);
 	tb->guessed |= is_guess;
 	for (k = 0; k < h->nanswers; k++)
-		cell_answer(c, tb, &h->answers[k], k == 0 ? number : "",
-		    k == 0 ? time : "");
+		cell_answer(
+		    c, tb, h, k, k == 0 ? number : "", k == 0 ? time : "");
 }
 
 /* Two cells, line by line; no blanks at a line's end. */

@@ -141,19 +141,25 @@ paths_turn_before(struct trace *t, size_t i)
 		t->turn = (ssize_t)i - 1;
 }
 
-/* The target, where the client did not say it: whoever answered last. */
+/*
+ * The target, where the client did not say it: whoever answered last, if there
+ * are objects, or if it answered just twice.  In a loop of routers it would
+ * have answered more often.
+ */
 static void
 paths_guess_target(struct trace *t)
 {
 	const struct hop *h;
-	size_t i;
+	size_t i, k, n = 0;
 
 	for (i = t->nhops; i > 0 && hop_is_lost(&t->hops[i - 1]); i--)
 		;
 	if (i == 0)
 		return;
 	h = &t->hops[i - 1];
-	if (!h->answers[0].router.known)
+	for (k = 0; k < i; k++)
+		n += paths_is_from(&t->hops[k], &h->answers[0].from) ? 1 : 0;
+	if (!h->answers[0].router.known && (t->back != -1 || n == 2))
 		t->header.target = h->answers[0].from;
 }
 
@@ -242,10 +248,13 @@ trace_cut(struct trace *t, int over)
 	struct hop *last;
 	size_t i, sure;
 
-	if (over && !t->header.target.known)
-		paths_guess_target(t);
 	if (t->back == -1)
 		paths_find(t);
+	if (over && !t->header.target.known) {
+		paths_guess_target(t);
+		if (t->back == -1)
+			paths_find(t);
+	}
 	if (t->back == -1)
 		return (over ? t->nhops : paths_before_run(t));
 	sure = t->nhops;

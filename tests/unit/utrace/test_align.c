@@ -296,6 +296,26 @@ paths_hint(void **state)
 	memset(&t.hint, 0, sizeof(t.hint));
 }
 
+/* A client that does not say its target; and a loop, which is no turn. */
+static void
+paths_no_header(void **state)
+{
+	static const char *const turned[] = { " 1  192.0.2.1  1 ms",
+		" 2  198.51.100.53  2 ms", " 3  192.0.2.1  2 ms",
+		" 4  198.51.100.53  2 ms" };
+	static const char *const loop[] = { " 1  192.0.2.1  1 ms",
+		" 2  198.51.100.1  2 ms", " 3  192.0.2.1  2 ms",
+		" 4  198.51.100.1  2 ms", " 5  192.0.2.1  2 ms",
+		" 6  198.51.100.1  2 ms", " 7  * * *" };
+
+	(void)state;
+	FEED(turned, 1);
+	assert_int_equal(t.turn, 1);
+	assert_int_equal(t.end, 3);
+	FEED(loop, 1);
+	assert_int_equal(t.back, -1);
+}
+
 /* As many hops as there can be, on both ways. */
 static void
 align_many(void **state)
@@ -338,6 +358,7 @@ main(void)
 		cmocka_unit_test(align_router_names),
 		cmocka_unit_test(paths_turns),
 		cmocka_unit_test(paths_hint),
+		cmocka_unit_test(paths_no_header),
 		cmocka_unit_test(align_many),
 	};
 
