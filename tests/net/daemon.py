@@ -17,8 +17,10 @@ from lab import FAMILIES, USER, LabError, ensure_user, run
 
 TREE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(TREE, os.environ.get("UTURND_BUILD", "build/default"))
-UTURND = os.path.join(BUILD, "uturnd", "uturnd")
-UTURNCTL = os.path.join(BUILD, "uturnctl", "uturnctl")
+# Or what is installed, for a package's own tests.
+UTURND = os.environ.get("UTURND", os.path.join(BUILD, "uturnd", "uturnd"))
+UTURNCTL = os.environ.get("UTURNCTL",
+                          os.path.join(BUILD, "uturnctl", "uturnctl"))
 
 NO_LIMITS = "limit client off\nlimit total off\nlimit hop off\n"
 READY_TIMEOUT = 10
