@@ -16,6 +16,10 @@
 /* A label stack entry (RFC 4950). */
 #define TRACES_LABEL_LEN 4
 
+/* Where the quoted header has its TTL or hop limit. */
+#define TRACES_TTL4 8
+#define TRACES_TTL6 7
+
 static struct msg_event *
 traces_event(
     struct traces_events *events, const struct trace *tr, enum event_kind kind)
@@ -274,10 +278,14 @@ traces_answered(struct traces *t, struct trace *tr, uint8_t hop,
 	}
 	if (!traces_router(t, h, &m->router))
 		return;
-	tr->changed_hop = hop;
-	tr->changed = now;
-	tr->changed_from = former;
-	tr->changed_to = m->router;
+	/* Of one run's changes the nearest is kept: there the ways part. */
+	if (tr->changed_hop == 0 || tr->changed < tr->begun ||
+	    hop < tr->changed_hop) {
+		tr->changed_hop = hop;
+		tr->changed = now;
+		tr->changed_from = former;
+		tr->changed_to = m->router;
+	}
 	ev = traces_event(events, tr, EVENT_CHANGED);
 	if (ev != NULL) {
 		ev->hop = hop;
@@ -298,6 +306,27 @@ traces_time(struct traces_hop *h, uint64_t rtt_ns)
 		h->rtt_max = us;
 	h->rtt_sum += us;
 	h->answered++;
+}
+
+/*
+ * The client's own hop.  A probe may get farther than that (a client that has
+ * its trace closes its socket, and then its host answers what still comes), but
+ * the error quotes it as it arrived: with the hops that it had left.
+ */
+static uint8_t
+traces_client_hop(
+    const struct trace *tr, uint8_t hop, const struct msg_match *m)
+{
+	size_t off = tr->key.family == FAMILY_V4 ? TRACES_TTL4 : TRACES_TTL6;
+	uint8_t left, own;
+
+	if (m->kind != MATCH_ERROR || m->datalen <= off)
+		return (hop);
+	left = m->data[off];
+	if (left < 1 || left > hop)
+		return (hop);
+	own = hop - left + 1;
+	return (own > tr->last ? own : hop);
 }
 
 void
@@ -321,11 +350,13 @@ traces_match(struct traces *t, uint32_t slot, const struct msg_match *m,
 	if (f->state == FLIGHT_LOST)
 		h->lost--;
 	f->state = FLIGHT_NONE;
-	traces_time(h, m->rtt_ns);
 	if (!traces_from_client((enum family)tr->key.family, m)) {
+		traces_time(h, m->rtt_ns);
 		traces_answered(t, tr, hop, m, hidden, now, events);
 		return;
 	}
+	hop = traces_client_hop(tr, hop, m);
+	traces_time(&tr->hop[hop - 1], m->rtt_ns);
 	if (tr->client == 0 || hop < tr->client)
 		tr->client = hop;
 	traces_end(tr, TRACE_ANSWERED, hop, events);

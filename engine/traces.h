@@ -62,7 +62,8 @@ void traces_set(struct traces *, uint32_t max, uint64_t keep_ns);
  * traces_probe: it will be turned, or answered as the inflection point.
  * traces_skip: it is left alone: what the slot stood for is void.
  * traces_match: the packet process matched it; hidden: the client is not told
- * the router's address.
+ * the router's address.  Where the client itself answers, its hop is where it
+ * is, not how far the probe might have got.
  * traces_silent: nothing was matched within `settle`, or until its end.
  */
 void traces_probe(struct traces *, uint32_t slot, const struct pending_probe *,

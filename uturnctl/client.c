@@ -151,7 +151,9 @@ client_ask(int fd, struct reply *r, int64_t deadline, char *why, size_t whylen)
 		return (-1);
 	}
 	request = reply_request(r->action, &value);
-	if (value == -1)
+	if (request == MSG_CTL_TRACES)
+		rc = msg_put_ask(&ib, request, 0, &r->ask);
+	else if (value == -1)
 		rc = msg_put_empty(&ib, request, 0);
 	else
 		rc = msg_put_u8(&ib, request, 0, (uint8_t)value);

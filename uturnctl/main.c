@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -29,14 +30,17 @@ struct ctl {
 	const struct output *output;
 	const char *path;
 	int numeric;
+	int dot; /* -o dot */
 	enum ctl_action action;
+	struct msg_ask ask;
+	struct names names;
 	struct ctl_user users[2];
 	struct reply reply;
 };
 
 static void __attribute__((noreturn)) usage(void)
 {
-	fprintf(stderr, "usage: uturnctl [-jn] [-s socket] command\n");
+	fprintf(stderr, "usage: uturnctl [-jn] [-o dot] [-s socket] command\n");
 	exit(CTL_EXIT_USAGE);
 }
 
@@ -99,9 +103,34 @@ ctl_show_processes(const struct ctl *ctl)
 	return (failed ? -1 : 0);
 }
 
+static int
+ctl_show_traces(struct ctl *ctl)
+{
+	names_ask(&ctl->names, &ctl->reply, loop_now() + NAMES_TIME_NS);
+	if (ctl->dot)
+		return (output_dot(stdout, &ctl->reply, &ctl->names));
+	return (ctl->output->traces(stdout, &ctl->reply, &ctl->names));
+}
+
+/* Each event at once, also into a pipe. */
+static int
+ctl_event(void *arg, const struct msg_event *event)
+{
+	const struct ctl *ctl = arg;
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) == -1)
+		return (-1);
+	if (ctl->output->event(stdout, event,
+		(int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS) == -1 ||
+	    fflush(stdout) == EOF)
+		return (-1);
+	return (0);
+}
+
 /* Prints the reply; the exit code. */
 static int
-ctl_show(const struct ctl *ctl)
+ctl_show(struct ctl *ctl)
 {
 	const struct reply *r = &ctl->reply;
 	int rc;
@@ -112,6 +141,10 @@ ctl_show(const struct ctl *ctl)
 		rc = ctl->output->stats(stdout, r);
 	else if (r->action == ACTION_SHOW_CONFIG)
 		rc = ctl->output->config(stdout, r);
+	else if (r->action == ACTION_SHOW_TRACES)
+		rc = ctl_show_traces(ctl);
+	else if (r->action == ACTION_MONITOR)
+		rc = 0;
 	else
 		rc = ctl_show_processes(ctl);
 	if (fflush(stdout) == EOF || ferror(stdout)) {
@@ -130,6 +163,11 @@ ctl_run(struct ctl *ctl)
 	char why[512];
 	int fd, code;
 
+	if (ctl->action == ACTION_MONITOR)
+		deadline = LOOP_FOREVER;
+	names_none(&ctl->names);
+	if (ctl->action == ACTION_SHOW_TRACES && !ctl->numeric)
+		names_start(&ctl->names, names_system);
 	if ((fd = client_connect(ctl->path, why, sizeof(why))) == -1) {
 		fprintf(stderr, "uturnctl: %s\n", why);
 		return (CTL_EXIT_UNREACHABLE);
@@ -137,45 +175,80 @@ ctl_run(struct ctl *ctl)
 	ctl_learn_users(ctl, fd);
 	/* Seeds its tables from a file, so before there are none. */
 	json_object_seed(0);
+	/* Likewise the time zone, for the times of events. */
+	tzset();
 	lock_up(ctl->action == ACTION_SHOW_PROCESSES);
 
 	reply_init(&ctl->reply, ctl->action);
+	ctl->reply.ask = ctl->ask;
+	ctl->reply.event = ctl_event;
+	ctl->reply.arg = ctl;
 	if (client_ask(fd, &ctl->reply, deadline, why, sizeof(why)) == -1) {
 		fprintf(stderr, "uturnctl: %s\n", why);
 		code = CTL_EXIT_FAILED;
 	} else
 		code = ctl_show(ctl);
 	reply_free(&ctl->reply);
+	names_free(&ctl->names);
 	close(fd);
 	return (code);
+}
+
+/*
+ * Options may stand before, between and behind the words.  Returns how many
+ * words there are: they are moved to argv[1] and on.
+ */
+static int
+ctl_options(struct ctl *ctl, int argc, char *argv[])
+{
+	int ch, n = 0;
+
+	for (;;) {
+		/* "+": this loop, not getopt(3), steps over words. */
+		while ((ch = getopt(argc, argv, "+jno:s:")) != -1) {
+			switch (ch) {
+			case 'j':
+				ctl->output = &output_json;
+				break;
+			case 'n':
+				ctl->numeric = 1;
+				break;
+			case 'o':
+				if (strcmp(optarg, "dot") != 0)
+					usage();
+				ctl->dot = 1;
+				break;
+			case 's':
+				ctl->path = optarg;
+				break;
+			default:
+				usage();
+			}
+		}
+		if (optind >= argc)
+			return (n);
+		argv[1 + n++] = argv[optind++];
+	}
 }
 
 int
 main(int argc, char *argv[])
 {
-	static struct ctl ctl = { &output_text, CLIENT_SOCKET, 0, ACTION_NONE,
-		{ { 0 } }, { 0 } };
-	int ch;
+	static struct ctl ctl;
+	int n;
 
 	log_init("uturnctl", 0);
-	/* "+": options come first, also where getopt(3) likes to reorder. */
-	while ((ch = getopt(argc, argv, "+jns:")) != -1) {
-		switch (ch) {
-		case 'j':
-			ctl.output = &output_json;
-			break;
-		case 'n':
-			ctl.numeric = 1;
-			break;
-		case 's':
-			ctl.path = optarg;
-			break;
-		default:
-			usage();
-		}
-	}
-	ctl.action = parser_parse(argc - optind, argv + optind, stderr);
+	ctl.output = &output_text;
+	ctl.path = CLIENT_SOCKET;
+	n = ctl_options(&ctl, argc, argv);
+	ctl.action = parser_parse(n, argv + 1, &ctl.ask, stderr);
 	if (ctl.action == ACTION_NONE)
 		usage();
+	if (ctl.dot &&
+	    (ctl.action != ACTION_SHOW_TRACES || ctl.output == &output_json)) {
+		fprintf(stderr,
+		    "uturnctl: -o dot is for `show traces', without -j\n");
+		usage();
+	}
 	return (ctl_run(&ctl));
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "uturnctl/names.h"
 #include "uturnctl/procstat.h"
 #include "uturnctl/reply.h"
 
@@ -35,6 +36,9 @@ struct output {
 	/* the lines of the configuration */
 	int (*config)(FILE *out, const struct reply *);
 	int (*processes)(FILE *out, const struct output_process *, size_t n);
+	int (*traces)(FILE *out, const struct reply *, const struct names *);
+	/* one event, on a line of its own; now in ms since 1970 */
+	int (*event)(FILE *out, const struct msg_event *, int64_t now);
 	/* an order's lines and its result; or a refusal of anything */
 	int (*result)(FILE *out, FILE *err, const struct reply *);
 };
@@ -42,11 +46,29 @@ struct output {
 extern const struct output output_text;
 extern const struct output output_json;
 
+/* output_dot: all traces as one graph for Graphviz; returns 0, or -1. */
+int output_dot(FILE *out, const struct reply *, const struct names *);
+
+/* What the tables above name, in files of their own. */
+int text_traces(FILE *out, const struct reply *, const struct names *);
+int text_event(FILE *out, const struct msg_event *, int64_t now);
+int json_traces(FILE *out, const struct reply *, const struct names *);
+int json_event(FILE *out, const struct msg_event *, int64_t now);
+
 /*
  * output_sum: a counter over all protocols of one family, or over all with
  * FAMILY_MAX.  Sticks at UINT64_MAX instead of wrapping.
  */
 uint64_t output_sum(const struct stats *, enum stat_kind, enum family);
+/* output_proto: "udp", "icmp", "tcp". */
+const char *output_proto(enum proto);
+/*
+ * output_unreach: how traceroute marks such an unreachable: "!H", "!X", or its
+ * code as a number; writes and returns buf.
+ */
+#define OUTPUT_UNREACH_MAX 12
+const char *output_unreach(
+    enum family, uint8_t type, uint8_t code, char buf[OUTPUT_UNREACH_MAX]);
 /* output_result_name: "ok", "refused", "failed". */
 const char *output_result_name(enum msg_result);
 

@@ -218,4 +218,4 @@ json_result(FILE *out, FILE *err, const struct reply *r)
 }
 
 const struct output output_json = { json_stats, json_config, json_processes,
-	json_result };
+	json_traces, json_event, json_result };

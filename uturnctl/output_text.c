@@ -183,4 +183,4 @@ text_result(FILE *out, FILE *err, const struct reply *r)
 }
 
 const struct output output_text = { text_stats, text_config, text_processes,
-	text_result };
+	text_traces, text_event, text_result };

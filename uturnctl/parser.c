@@ -21,6 +21,8 @@ static const struct parser_word words_show[] = {
 	{ "config", ACTION_SHOW_CONFIG, NULL, "the configuration in force" },
 	{ "processes", ACTION_SHOW_PROCESSES, NULL,
 	    "the rights of each process, as the kernel sees them" },
+	{ "traces", ACTION_SHOW_TRACES, NULL,
+	    "the last traces, or those of one client ADDRESS" },
 	{ NULL, ACTION_NONE, NULL, NULL },
 };
 
@@ -32,11 +34,12 @@ static const struct parser_word words_log[] = {
 
 static const struct parser_word words_top[] = {
 	{ "stats", ACTION_STATS, NULL, "counters since the start" },
-	{ "show", ACTION_NONE, words_show, "config or processes" },
+	{ "show", ACTION_NONE, words_show, "config, processes or traces" },
 	{ "reload", ACTION_RELOAD, NULL, "read the configuration again" },
 	{ "pause", ACTION_PAUSE, NULL, "leave all probes to the kernel" },
 	{ "resume", ACTION_RESUME, NULL, "end a pause" },
 	{ "log", ACTION_NONE, words_log, "brief or verbose" },
+	{ "monitor", ACTION_MONITOR, NULL, "traces as they happen" },
 	{ NULL, ACTION_NONE, NULL, NULL },
 };
 
@@ -86,12 +89,24 @@ parser_complain(const char *what, const char *arg, FILE *err)
 	fprintf(err, "uturnctl: %s: %s\n", text, what);
 }
 
+static int
+parser_address(const char *arg, struct msg_ask *ask)
+{
+	ask->filter = 1;
+	ask->family = FAMILY_V4;
+	if (addr_parse(FAMILY_V4, arg, &ask->client) == 0)
+		return (0);
+	ask->family = FAMILY_V6;
+	return (addr_parse(FAMILY_V6, arg, &ask->client));
+}
+
 enum ctl_action
-parser_parse(int argc, char *const argv[], FILE *err)
+parser_parse(int argc, char *const argv[], struct msg_ask *ask, FILE *err)
 {
 	const struct parser_word *table = words_top, *w;
 	int i, ambiguous;
 
+	memset(ask, 0, sizeof(*ask));
 	for (i = 0; i < argc; i++) {
 		if ((w = parser_match(table, argv[i], &ambiguous)) == NULL) {
 			parser_complain(
@@ -103,6 +118,14 @@ parser_parse(int argc, char *const argv[], FILE *err)
 		if (w->next != NULL) {
 			table = w->next;
 			continue;
+		}
+		if (i + 1 < argc && w->action == ACTION_SHOW_TRACES) {
+			i++;
+			if (parser_address(argv[i], ask) == -1) {
+				parser_complain(
+				    "not an address of a client", argv[i], err);
+				return (ACTION_NONE);
+			}
 		}
 		if (i + 1 < argc) {
 			parser_complain(

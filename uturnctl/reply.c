@@ -22,6 +22,8 @@ static const struct reply_shape shapes[ACTION_LAST] = {
 	[ACTION_STATS] = { MSG_CTL_STATS, -1, 0, 0 },
 	[ACTION_SHOW_CONFIG] = { MSG_CTL_CONFIG, -1, MSG_CTL_LINE, 0 },
 	[ACTION_SHOW_PROCESSES] = { MSG_CTL_PROCESSES, -1, MSG_CTL_PROCESS, 0 },
+	[ACTION_SHOW_TRACES] = { MSG_CTL_TRACES, -1, MSG_CTL_TRACE, 0 },
+	[ACTION_MONITOR] = { MSG_CTL_MONITOR, -1, MSG_CTL_EVENT, 0 },
 	[ACTION_RELOAD] = { MSG_CTL_RELOAD, -1, MSG_CTL_LINE, 1 },
 	[ACTION_PAUSE] = { MSG_CTL_PAUSE, -1, MSG_CTL_LINE, 1 },
 	[ACTION_RESUME] = { MSG_CTL_RESUME, -1, MSG_CTL_LINE, 1 },
@@ -46,6 +48,11 @@ reply_free(struct reply *r)
 	free(r->lines);
 	r->lines = NULL;
 	r->nlines = 0;
+	for (i = 0; i < r->ntraces; i++)
+		free(r->traces[i].hops);
+	free(r->traces);
+	r->traces = NULL;
+	r->ntraces = 0;
 }
 
 uint32_t
@@ -102,6 +109,75 @@ reply_take_process(struct reply *r, struct imsg *imsg, const char **why)
 }
 
 static int
+reply_take_trace(struct reply *r, struct imsg *imsg, const char **why)
+{
+	struct reply_trace *traces;
+
+	if (r->ntraces >= REPLY_TRACES_MAX) {
+		*why = "too many traces";
+		return (-1);
+	}
+	traces = reallocarray(r->traces, r->ntraces + 1, sizeof(*traces));
+	if (traces == NULL) {
+		*why = "no memory";
+		return (-1);
+	}
+	r->traces = traces;
+	memset(&traces[r->ntraces], 0, sizeof(*traces));
+	if (msg_get_trace(imsg, &traces[r->ntraces].head, why) == -1)
+		return (-1);
+	r->ntraces++;
+	return (0);
+}
+
+static int
+reply_take_hop(struct reply *r, struct imsg *imsg, const char **why)
+{
+	struct reply_trace *t;
+	struct msg_hop *hops, hop;
+
+	if (msg_get_hop(imsg, &hop, why) == -1)
+		return (-1);
+	t = r->ntraces > 0 ? &r->traces[r->ntraces - 1] : NULL;
+	if (t == NULL || hop.family != t->head.family ||
+	    (t->nhops > 0 && hop.hop <= t->hops[t->nhops - 1].hop)) {
+		*why = "not a next hop of the trace";
+		return (-1);
+	}
+	hops = reallocarray(t->hops, t->nhops + 1, sizeof(*hops));
+	if (hops == NULL) {
+		*why = "no memory";
+		return (-1);
+	}
+	t->hops = hops;
+	hops[t->nhops++] = hop;
+	return (0);
+}
+
+static int
+reply_take_event(const struct reply *r, struct imsg *imsg, const char **why)
+{
+	struct msg_event event;
+
+	if (msg_get_event(imsg, &event, why) == -1)
+		return (-1);
+	if (r->event(r->arg, &event) == -1) {
+		*why = "can't be written";
+		return (-1);
+	}
+	return (0);
+}
+
+static int
+reply_trace_cmp(const void *a, const void *b)
+{
+	uint64_t x = ((const struct reply_trace *)a)->head.seen_us;
+	uint64_t y = ((const struct reply_trace *)b)->head.seen_us;
+
+	return (x < y ? -1 : x > y);
+}
+
+static int
 reply_take_result(struct reply *r, struct imsg *imsg, const char **why)
 {
 	char text[MSG_TEXT_MAX];
@@ -132,6 +208,9 @@ reply_take_end(struct reply *r, struct imsg *imsg, const char **why)
 		return (-1);
 	}
 	r->have_end = 1;
+	if (r->ntraces > 0)
+		qsort(
+		    r->traces, r->ntraces, sizeof(*r->traces), reply_trace_cmp);
 	return (!shapes[r->action].by_result);
 }
 
@@ -161,6 +240,8 @@ reply_is_due(const struct reply *r, uint32_t type)
 		return (0);
 	if (type == MSG_CTL_INFO || type == MSG_CTL_DATA)
 		return (r->action == ACTION_STATS);
+	if (type == MSG_CTL_HOP)
+		return (r->action == ACTION_SHOW_TRACES);
 	return (type == shapes[r->action].item);
 }
 
@@ -176,6 +257,12 @@ reply_take(struct reply *r, struct imsg *imsg, char *why, size_t whylen)
 		return (-1);
 	if (!reply_is_due(r, type))
 		fault = "does not answer what was asked";
+	else if (type == MSG_CTL_TRACE)
+		rc = reply_take_trace(r, imsg, &fault);
+	else if (type == MSG_CTL_HOP)
+		rc = reply_take_hop(r, imsg, &fault);
+	else if (type == MSG_CTL_EVENT)
+		rc = reply_take_event(r, imsg, &fault);
 	else if (type == MSG_CTL_LINE)
 		rc = reply_take_line(r, imsg, &fault);
 	else if (type == MSG_CTL_PROCESS)

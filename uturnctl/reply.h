@@ -13,8 +13,9 @@
 #include "uturnctl/parser.h"
 
 /* More than any configuration has lines, and than there are processes. */
-#define REPLY_LINES_MAX 16384
-#define REPLY_PROCS_MAX 16
+#define REPLY_LINES_MAX  16384
+#define REPLY_PROCS_MAX  16
+#define REPLY_TRACES_MAX POLICY_TRACES_MAX
 
 /* A text of the daemon, escaped: only bytes 0x20 to 0x7e. */
 struct reply_line {
@@ -27,9 +28,19 @@ struct reply_process {
 	char name[4 * MSG_NAME_MAX]; /* escaped */
 };
 
+struct reply_trace {
+	struct msg_trace head;
+	size_t nhops;
+	struct msg_hop *hops; /* by their numbers, each once */
+};
+
 /* All that came back for one request. */
 struct reply {
 	enum ctl_action action;
+	struct msg_ask ask; /* of ACTION_SHOW_TRACES, to be set */
+	/* of ACTION_MONITOR, to be set: is given each event; -1: no more */
+	int (*event)(void *arg, const struct msg_event *);
+	void *arg;
 	int have_info;
 	int have_stats;
 	int have_end;
@@ -40,11 +51,13 @@ struct reply {
 	size_t nlines;
 	struct reply_process procs[REPLY_PROCS_MAX];
 	size_t nprocs;
+	struct reply_trace *traces; /* the one seen last first */
+	size_t ntraces;
 	enum msg_result result;
 	char text[4 * MSG_TEXT_MAX]; /* of the result, escaped; may be empty */
 };
 
-/* reply_init: empty; reply_free frees the lines, not *r. */
+/* reply_init: empty; reply_free frees lines and traces, not *r. */
 void reply_init(struct reply *r, enum ctl_action action);
 void reply_free(struct reply *r);
 

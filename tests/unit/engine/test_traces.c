@@ -337,6 +337,59 @@ test_answered(void **state)
 	assert_int_equal(f->copy.hop[2].router.b[3], 33);
 }
 
+/* The quote says where the client is, whichever probe it answers. */
+static void
+test_quoted_ttl(void **state)
+{
+	static const struct {
+		enum family family;
+		uint8_t hop; /* of the probe */
+		uint8_t left;
+		uint8_t want;
+	} cases[] = {
+		{ FAMILY_V4, 13, 9, 5 },
+		{ FAMILY_V6, 13, 9, 5 },
+		{ FAMILY_V4, 5, 1, 5 },
+		/* Nonsense: a probe gains no hops, and r4 is a router. */
+		{ FAMILY_V4, 13, 14, 13 },
+		{ FAMILY_V4, 13, 0, 13 },
+		{ FAMILY_V4, 13, 255, 13 },
+		{ FAMILY_V4, 13, 10, 13 },
+	};
+	struct fixture *f = *state;
+	struct pending_probe p;
+	struct msg_match m;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		traces_set(f->t, 0, KEEP);
+		traces_set(f->t, 4, KEEP);
+		memset(&p, 0, sizeof(p));
+		p.family = cases[i].family;
+		p.client = address(203, 1);
+		p.ttl = 5;
+		traces_probe(f->t, 0, &p, f->now, NULL);
+		m = error_from(address(192, 4), 1);
+		m.icmp_type = p.family == FAMILY_V4 ? ICMP4_TIMEX : ICMP6_TIMEX;
+		traces_match(f->t, 0, &m, 0, f->now, NULL);
+		p.ttl = cases[i].hop + 1;
+		traces_probe(f->t, 0, &p, f->now, NULL);
+		m.from_client = 1;
+		m.icmp_type =
+		    p.family == FAMILY_V4 ? ICMP4_UNREACH : ICMP6_UNREACH;
+		m.datalen = 40;
+		m.data[p.family == FAMILY_V4 ? 8 : 7] = cases[i].left;
+		traces_match(f->t, 0, &m, 0, f->now, &f->ev);
+		expect_event(f, 0, EVENT_ENDED, cases[i].want);
+		assert_int_equal(count(f), 1);
+		(void)traces_next(
+		    f->t, &(struct msg_ask){ 0 }, f->now, &f->copy);
+		assert_int_equal(f->copy.head.end_hop, cases[i].want);
+		assert_int_equal(f->copy.nhops, 2);
+		assert_int_equal(f->copy.hop[1].flags, MSG_HOP_CLIENT);
+	}
+}
+
 static void
 test_mirror_kinds(void **state)
 {
@@ -449,7 +502,7 @@ test_changed(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, 1, 10, 3);
+	run(f, 1, 10, 4);
 	f->now += TRACES_SILENCE_NS + 1;
 	probe(f, 1, 2, 1);
 	answer(f, 1, 11, 5);
@@ -461,6 +514,10 @@ test_changed(void **state)
 	expect_event(f, 1, EVENT_CHANGED, 2);
 	assert_int_equal(f->ev.ev[1].router.b[3], 99);
 	assert_int_equal(f->ev.ev[1].former.b[3], 12);
+	/* Another one farther away: it is told, but the nearest is kept. */
+	probe(f, 1, 5, 4);
+	answer(f, 4, 77, 5);
+	expect_event(f, 1, EVENT_CHANGED, 4);
 	f->now += NS_PER_S;
 	assert_true(copy(f, 1));
 	assert_int_equal(f->copy.head.changed_hop, 2);
@@ -745,6 +802,7 @@ main(void)
 		TEST(test_lost),
 		TEST(test_inferred),
 		TEST(test_answered),
+		TEST(test_quoted_ttl),
 		TEST(test_mirror_kinds),
 		TEST(test_unreachable_and_hidden),
 		TEST(test_labels),

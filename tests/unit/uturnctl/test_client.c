@@ -60,6 +60,17 @@ serve(int fd, uint32_t type, script *run)
 	_exit(0);
 }
 
+/* Events that came; at hop 50 there is no more room. */
+static size_t test_events;
+
+static int
+take_event(void *arg, const struct msg_event *event)
+{
+	(void)arg;
+	test_events++;
+	return (event->hop == 50 ? -1 : 0);
+}
+
 /* Asks the fake daemon; the return of client_ask. */
 static int
 ask(struct reply *r, enum ctl_action action, script *run, char why[256])
@@ -83,6 +94,7 @@ ask(struct reply *r, enum ctl_action action, script *run, char why[256])
 	}
 	close(sv[1]);
 	reply_init(r, action);
+	r->event = take_event;
 	rc = client_ask(sv[0], r, loop_now() + 10 * NS_PER_S, why, 256);
 	close(sv[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -321,6 +333,135 @@ script_many(struct imsgbuf *ib)
 		need(msg_put_process(ib, 1, 100, "p"));
 }
 
+static void
+put_trace(struct imsgbuf *ib, uint64_t seen)
+{
+	struct msg_trace trace;
+
+	memset(&trace, 0, sizeof(trace));
+	trace.seen_us = seen;
+	need(msg_put_trace(ib, MSG_CTL_TRACE, 1, &trace));
+}
+
+static void
+put_hop(struct imsgbuf *ib, uint8_t number, enum family family)
+{
+	struct msg_hop hop;
+
+	memset(&hop, 0, sizeof(hop));
+	hop.family = family;
+	hop.hop = number;
+	need(msg_put_hop(ib, MSG_CTL_HOP, 1, &hop));
+}
+
+static void
+script_traces(struct imsgbuf *ib)
+{
+	put_trace(ib, 300);
+	put_hop(ib, 1, FAMILY_V4);
+	put_hop(ib, 3, FAMILY_V4);
+	put_trace(ib, 100);
+	put_trace(ib, 200);
+	put_hop(ib, 2, FAMILY_V4);
+	need(msg_put_empty(ib, MSG_CTL_END, 1));
+}
+
+static void
+script_no_trace(struct imsgbuf *ib)
+{
+	put_hop(ib, 1, FAMILY_V4);
+}
+
+static void
+script_hop_again(struct imsgbuf *ib)
+{
+	put_trace(ib, 1);
+	put_hop(ib, 1, FAMILY_V4);
+	put_hop(ib, 1, FAMILY_V4);
+}
+
+static void
+script_hop_family(struct imsgbuf *ib)
+{
+	put_trace(ib, 1);
+	put_hop(ib, 1, FAMILY_V6);
+}
+
+static void
+script_many_traces(struct imsgbuf *ib)
+{
+	int i;
+
+	for (i = 0; i <= REPLY_TRACES_MAX; i++)
+		put_trace(ib, 1);
+}
+
+static void
+put_event(struct imsgbuf *ib, uint8_t hop)
+{
+	struct msg_event event;
+
+	memset(&event, 0, sizeof(event));
+	event.hop = hop;
+	need(msg_put_event(ib, MSG_CTL_EVENT, 1, &event));
+}
+
+static void
+script_events(struct imsgbuf *ib)
+{
+	put_event(ib, 1);
+	put_event(ib, 2);
+}
+
+static void
+script_last_event(struct imsgbuf *ib)
+{
+	put_event(ib, 1);
+	put_event(ib, 50);
+	put_event(ib, 2);
+}
+
+static void
+test_traces(void **state)
+{
+	static struct reply r;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(ask(&r, ACTION_SHOW_TRACES, script_traces, why), 0);
+	/* The one that was seen last comes first, each with its own hops. */
+	assert_int_equal(r.ntraces, 3);
+	assert_int_equal(r.traces[0].head.seen_us, 100);
+	assert_int_equal(r.traces[0].nhops, 0);
+	assert_int_equal(r.traces[1].head.seen_us, 200);
+	assert_int_equal(r.traces[1].nhops, 1);
+	assert_int_equal(r.traces[2].nhops, 2);
+	assert_int_equal(r.traces[2].hops[1].hop, 3);
+	reply_free(&r);
+	assert_int_equal(ask(&r, ACTION_SHOW_TRACES, script_two_ends, why), 0);
+	assert_int_equal(r.ntraces, 0);
+	reply_free(&r);
+}
+
+static void
+test_monitor(void **state)
+{
+	static struct reply r;
+	char why[256];
+
+	(void)state;
+	test_events = 0;
+	assert_int_equal(ask(&r, ACTION_MONITOR, script_events, why), -1);
+	assert_non_null(strstr(why, "uturnd closed the connection"));
+	assert_int_equal(test_events, 2);
+	reply_free(&r);
+	test_events = 0;
+	assert_int_equal(ask(&r, ACTION_MONITOR, script_last_event, why), -1);
+	assert_non_null(strstr(why, "can't be written"));
+	assert_int_equal(test_events, 2);
+	reply_free(&r);
+}
+
 /* Every fault ends the client with a reason; none is taken for an answer. */
 static void
 test_malformed(void **state)
@@ -353,6 +494,15 @@ test_malformed(void **state)
 		{ ACTION_RELOAD, script_two_ends, "an end that is not due" },
 		{ ACTION_RELOAD, script_late_line, "does not answer" },
 		{ ACTION_RELOAD, script_bad_code, "code out of range" },
+		{ ACTION_SHOW_TRACES, script_lines, "does not answer" },
+		{ ACTION_SHOW_TRACES, script_events, "does not answer" },
+		{ ACTION_SHOW_TRACES, script_no_trace, "not a next hop" },
+		{ ACTION_SHOW_TRACES, script_hop_again, "not a next hop" },
+		{ ACTION_SHOW_TRACES, script_hop_family, "not a next hop" },
+		{ ACTION_SHOW_TRACES, script_many_traces, "too many traces" },
+		{ ACTION_SHOW_CONFIG, script_traces, "does not answer" },
+		{ ACTION_MONITOR, script_traces, "does not answer" },
+		{ ACTION_MONITOR, script_no_trace, "does not answer" },
 	};
 	static struct reply r;
 	char why[256];
@@ -435,6 +585,8 @@ main(void)
 		cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_refusal),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_traces),
+		cmocka_unit_test(test_monitor),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_connect),
 	};

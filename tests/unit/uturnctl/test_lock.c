@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -53,6 +54,7 @@ locked(int with_proc, void (*what)(void))
 		if (freopen("/dev/null", "w", stdout) == NULL)
 			_exit(20);
 		json_object_seed(0);
+		tzset();
 		lock_up(with_proc);
 		what();
 		_exit(0);
@@ -110,6 +112,26 @@ do_processes(void)
 	if (output_text.processes(stdout, &p, 1) == -1 ||
 	    output_json.processes(stdout, &p, 1) == -1 || fflush(stdout) == EOF)
 		_exit(25);
+}
+
+/* All outputs of traces and events, whose time of day needs a time zone. */
+static void
+do_traces(void)
+{
+	static struct msg_hop hop = { .hop = 1, .answered = 1 };
+	static struct reply_trace trace = { .nhops = 1, .hops = &hop };
+	static struct reply r = { .traces = &trace, .ntraces = 1 };
+	static const struct msg_event event = { .kind = EVENT_ANSWERED };
+	struct names names;
+
+	names_none(&names);
+	if (output_text.traces(stdout, &r, &names) == -1 ||
+	    output_json.traces(stdout, &r, &names) == -1 ||
+	    output_dot(stdout, &r, &names) == -1 ||
+	    output_text.event(stdout, &event, 1764000000123) == -1 ||
+	    output_json.event(stdout, &event, 1764000000123) == -1 ||
+	    fflush(stdout) == EOF)
+		_exit(28);
 }
 
 static void
@@ -175,6 +197,7 @@ test_work(void **state)
 	test_fd = sv[0];
 	must_live(0, do_stats);
 	must_live(1, do_processes);
+	must_live(0, do_traces);
 	imsgbuf_clear(&ib);
 	close(sv[0]);
 	close(sv[1]);

@@ -15,6 +15,8 @@
 
 #include "uturnctl/parser.h"
 
+static struct msg_ask asked;
+
 /* Parses up to three words; what was said is in *said (free it). */
 static enum ctl_action
 parse(const char *a, const char *b, const char *c, char **said)
@@ -32,7 +34,7 @@ parse(const char *a, const char *b, const char *c, char **said)
 		argv[argc] = word[argc];
 	}
 	assert_non_null(err = open_memstream(said, &len));
-	action = parser_parse(argc, argv, err);
+	action = parser_parse(argc, argv, &asked, err);
 	assert_int_equal(fclose(err), 0);
 	return (action);
 }
@@ -58,6 +60,10 @@ test_words(void **state)
 		{ { "p" }, ACTION_PAUSE },
 		{ { "log", "brief" }, ACTION_LOG_BRIEF },
 		{ { "l", "v" }, ACTION_LOG_VERBOSE },
+		{ { "show", "traces" }, ACTION_SHOW_TRACES },
+		{ { "sh", "t" }, ACTION_SHOW_TRACES },
+		{ { "monitor" }, ACTION_MONITOR },
+		{ { "m" }, ACTION_MONITOR },
 	};
 	char *said;
 	size_t i;
@@ -70,6 +76,30 @@ test_words(void **state)
 		assert_string_equal(said, "");
 		free(said);
 	}
+}
+
+static void
+test_address(void **state)
+{
+	char *said;
+
+	(void)state;
+	assert_int_equal(
+	    parse("show", "traces", NULL, &said), ACTION_SHOW_TRACES);
+	free(said);
+	assert_int_equal(asked.filter, 0);
+	assert_int_equal(
+	    parse("show", "traces", "192.0.2.7", &said), ACTION_SHOW_TRACES);
+	free(said);
+	assert_int_equal(asked.from, 0);
+	assert_int_equal(asked.filter, 1);
+	assert_int_equal(asked.family, FAMILY_V4);
+	assert_int_equal(asked.client.b[3], 7);
+	assert_int_equal(
+	    parse("show", "traces", "2001:db8::7", &said), ACTION_SHOW_TRACES);
+	free(said);
+	assert_int_equal(asked.family, FAMILY_V6);
+	assert_int_equal(asked.client.b[15], 7);
 }
 
 static void
@@ -92,6 +122,10 @@ test_faults(void **state)
 		{ { "log", "debug" }, "debug: unknown word", "  brief " },
 		{ { "reload", "now" }, "now: nothing may follow here", "" },
 		{ { "show", "config", "x" }, "x: nothing may follow", "" },
+		{ { "show", "traces", "r1.example" },
+		    "r1.example: not an address of a client", "" },
+		{ { "show", "traces", "192.0.2.0/24" }, "not an address", "" },
+		{ { "monitor", "192.0.2.1" }, "nothing may follow", "" },
 		{ { "st\x1b[2J" }, "st\\x1b[2J: unknown word", "  stats " },
 	};
 	char *said;
@@ -117,6 +151,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_address),
 		cmocka_unit_test(test_faults),
 	};
 
