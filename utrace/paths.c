@@ -12,7 +12,7 @@ void
 trace_init(struct trace *t)
 {
 	memset(&t->header, 0, sizeof(t->header));
-	t->nhops = 0;
+	t->nhops = t->npromoted = 0;
 	t->turn = t->back = t->end = -1;
 	t->prefix = 0;
 }
@@ -204,8 +204,6 @@ paths_promote(const struct trace *t, struct hop *h)
 	}
 	for (i = 0; i < h->nanswers; i++) {
 		a = &h->answers[i];
-		if (a->is_hidden)
-			continue;
 		if (a->router.known) {
 			a->from = a->router;
 			a->router.known = 0;
@@ -267,8 +265,11 @@ trace_cut(struct trace *t, int over)
 		if (over)
 			t->end = (ssize_t)t->nhops - 1;
 	}
-	for (i = (size_t)t->back; i < sure; i++)
+	/* Each only once: what a router is named must not be read again. */
+	i = t->npromoted > (size_t)t->back ? t->npromoted : (size_t)t->back;
+	for (; i < sure; i++)
 		paths_promote(t, &t->hops[i]);
+	t->npromoted = i;
 	return (over ? t->nhops : sure);
 }
 

@@ -20,10 +20,11 @@ struct trace {
 	struct hop_addr hint; /* the user says: the turn has this address, */
 	uint16_t hint_ttl;    /* or this number; 0: says nothing */
 	size_t nhops;
-	ssize_t turn; /* index of the inflection; -1: not (yet) seen */
-	ssize_t back; /* index of the first reverse hop; -1: none */
-	ssize_t end;  /* index of the target's last answer; -1: none */
-	int prefix;   /* the host answers from a hop prefix */
+	size_t npromoted; /* hops before this one need no more change */
+	ssize_t turn;     /* index of the inflection; -1: not (yet) seen */
+	ssize_t back;     /* index of the first reverse hop; -1: none */
+	ssize_t end;      /* index of the target's last answer; -1: none */
+	int prefix;       /* the host answers from a hop prefix */
 	struct hop hops[HOP_TTL_MAX];
 };
 

@@ -235,9 +235,16 @@ paths_turns(void **state)
 	static const char *const lost[] = { HEAD, " 1  192.0.2.1  1 ms",
 		" 2  198.51.100.54  2 ms", " 3  * * *", " 4  * * *",
 		SIGNED("5", "198.51.100.54", "cb007101") };
-	static const char *const near[] = { HEAD, " 1  198.51.100.51  1 ms",
+	static const char *const near[] = { HEAD, " 1  198.51.100.55  1 ms",
+		" 2  198.51.100.57  2 ms",
+		SIGNED("3", "198.51.100.57", "c6336437") };
+	static const char *const next[] = { HEAD, " 1  192.0.2.1  1 ms",
+		" 2  198.51.100.53  2 ms", " 3  198.51.100.54  3 ms",
+		" 4  198.51.100.53  2 ms" };
+	static const char *const same[] = { HEAD, " 1  192.0.2.1  1 ms",
 		" 2  198.51.100.53  2 ms",
-		SIGNED("3", "198.51.100.53", "c6336433") };
+		SIGNED("3", "198.51.100.53", "c6336435"), " 4  192.0.2.1  3 ms",
+		" 5  * * *" };
 	static const char *const first[] = { HEAD,
 		SIGNED("7", "198.51.100.54", "cb007101") };
 	size_t at;
@@ -268,6 +275,18 @@ paths_turns(void **state)
 	FEED(near, 1);
 	assert_int_equal(t.turn, 1);
 
+	/* Nor is one that follows on the host's. */
+	FEED(next, 1);
+	assert_int_equal(t.turn, 1);
+	assert_false(t.hops[2].answers[0].is_hidden);
+
+	/* A router that is named with the target's address is named. */
+	FEED(same, 1);
+	assert_int_equal(t.turn, 1);
+	assert_false(t.hops[2].answers[0].is_hidden);
+	assert_true(
+	    hop_addr_equal(&t.hops[2].answers[0].from, &t.header.target));
+
 	/* A trace that begins behind the turn. */
 	FEED(first, 1);
 	assert_int_equal(t.turn, -1);
@@ -294,6 +313,40 @@ paths_hint(void **state)
 	FEED(lines, 1);
 	assert_int_equal(t.turn, 1);
 	memset(&t.hint, 0, sizeof(t.hint));
+}
+
+/* Hops at the ends are the same only where the ends were reached. */
+static void
+align_no_end(void **state)
+{
+	static const char *const lines[] = { HEAD, " 1  203.0.113.1  1 ms",
+		" 2  192.0.2.22  3 ms", " 3  198.51.100.53  4 ms",
+		" 4  198.51.100.1  5 ms", " 5  192.0.2.34  6 ms", " 6  * * *" };
+
+	(void)state;
+	FEED(lines, 1);
+	assert_rows("1 >5 2-4");
+}
+
+/* More addresses and times than a client sends probes. */
+static void
+decode_many(void **state)
+{
+	static struct hop hop;
+	struct hop_header header;
+	char line[1024] = " 1";
+	size_t at = 2;
+	int i;
+
+	(void)state;
+	for (i = 1; i <= HOP_PROBES + 5; i++)
+		at += (size_t)snprintf(line + at, sizeof(line) - at,
+		    "  192.0.2.%d <1/2:3>  %d ms !%d", i, i, i);
+	assert_int_equal(decode_line(line, at, &header, &hop), DECODE_HOP);
+	assert_int_equal(hop.nanswers, HOP_PROBES);
+	assert_int_equal(hop.nprobes, HOP_PROBES);
+	assert_int_equal(hop.probes[HOP_PROBES - 1].rtt_us, HOP_PROBES * 1000);
+	assert_int_equal(hop_check(&hop), 0);
 }
 
 /* A client that does not say its target; and a loop, which is no turn. */
@@ -358,6 +411,8 @@ main(void)
 		cmocka_unit_test(align_router_names),
 		cmocka_unit_test(paths_turns),
 		cmocka_unit_test(paths_hint),
+		cmocka_unit_test(align_no_end),
+		cmocka_unit_test(decode_many),
 		cmocka_unit_test(paths_no_header),
 		cmocka_unit_test(align_many),
 	};

@@ -116,6 +116,9 @@ object_foreign(void **state)
 	assert_router(NULL);
 	assert_string_equal(
 	    o.extra, "MPLS:L=16,E=0,S=1,T=1;NXT:203.0.113.1,\"u-turn\"");
+	parse("1/1:00010101;2/196:00010000,cb007101");
+	assert_router(NULL);
+	assert_string_equal(o.extra, "1/1:00010101;2/196:00010000,cb007101");
 	parse("2/196:00010000,cb007101;MPLS:L=16,E=0,S=1,T=1;247/1:00000001;"
 	      "INC:1");
 	assert_router("203.0.113.1");
