@@ -347,6 +347,11 @@ decode_many(void **state)
 	assert_int_equal(hop.nprobes, HOP_PROBES);
 	assert_int_equal(hop.probes[HOP_PROBES - 1].rtt_us, HOP_PROBES * 1000);
 	assert_int_equal(hop_check(&hop), 0);
+	for (i = 0; i < 20; i++)
+		memcpy(line + 2 + 2 * i, " *", 2);
+	assert_int_equal(decode_line(line, 42, &header, &hop), DECODE_HOP);
+	assert_int_equal(hop.nprobes, HOP_PROBES);
+	assert_true(hop_is_lost(&hop));
 }
 
 /* A client that does not say its target; and a loop, which is no turn. */

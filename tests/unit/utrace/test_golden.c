@@ -30,8 +30,8 @@
 static const char *const golden[] = { "own4", "own6", "own4-names", "own4-icmp",
 	"own6-parallel", "own6-tcp", "router4-names", "router6-parallel",
 	"hop4-parallel", "hop6", "prefix4", "prefix6", "silent4", "plain4",
-	"inetutils", "words4", "words6", "symmetric4", "ecmp4", "bsd4", "three",
-	"hostile" };
+	"inetutils", "words4", "words6", "symmetric4", "ecmp4", "bsd4",
+	"bsd4-header", "three", "hostile" };
 static const char *const forms[] = { "table", "list", "json" };
 
 /* What came out: two texts, and run_decode's result. */
