@@ -107,4 +107,13 @@ struct trace *traces_take(
 /* traces_is_old: it was silent longer than it is kept. */
 int traces_is_old(const struct traces *, const struct trace *, int64_t now);
 
+/* traces_event: a new one about the trace, to be filled; NULL: not wanted. */
+struct msg_event *
+traces_event(struct traces_events *, const struct trace *, enum event_kind);
+/* traces_of: the trace of a probe in flight, if it is still in its run. */
+struct trace *traces_of(struct traces *, const struct traces_flight *);
+/* traces_end: makes the end known, unless it is known as well already. */
+void
+traces_end(struct trace *, enum trace_end, uint8_t hop, struct traces_events *);
+
 #endif /* ENGINE_TRACES_INT_H */

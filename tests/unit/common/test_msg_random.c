@@ -57,6 +57,41 @@ check_policy(const struct policy *p)
 		assert_true(p->ports[i].lo <= p->ports[i].hi);
 }
 
+/* Those of traces, 12 to 15; as the readers. */
+static int
+decode_trace(struct random_room *room, struct imsg *imsg, unsigned int which,
+    const char **why)
+{
+	int rc;
+
+	switch (which) {
+	case 12:
+		rc = msg_get_ask(imsg, &room->ask, why);
+		if (rc == 0)
+			assert_true(room->ask.family < FAMILY_MAX);
+		break;
+	case 13:
+		rc = msg_get_trace(imsg, &room->trace, why);
+		if (rc == 0)
+			assert_true(room->trace.end < TRACE_END_LAST &&
+			    room->trace.end_hop <= MSG_HOPS_MAX);
+		break;
+	case 14:
+		rc = msg_get_hop(imsg, &room->hop, why);
+		if (rc == 0)
+			assert_true(room->hop.nlabels <= MSG_LABELS_MAX &&
+			    room->hop.hop >= 1);
+		break;
+	default:
+		rc = msg_get_event(imsg, &room->event, why);
+		if (rc == 0)
+			assert_true(room->event.kind < EVENT_LAST &&
+			    room->event.end < TRACE_END_LAST);
+		break;
+	}
+	return (rc);
+}
+
 /* One decoder by number; the fault, or NULL. */
 static const char *
 decode(struct random_room *room, struct imsg *imsg, unsigned int which)
@@ -122,27 +157,10 @@ decode(struct random_room *room, struct imsg *imsg, unsigned int which)
 		rc = msg_get_u8(imsg, 1, &v8, &why);
 		break;
 	case 12:
-		rc = msg_get_ask(imsg, &room->ask, &why);
-		if (rc == 0)
-			assert_true(room->ask.family < FAMILY_MAX);
-		break;
 	case 13:
-		rc = msg_get_trace(imsg, &room->trace, &why);
-		if (rc == 0)
-			assert_true(room->trace.end < TRACE_END_LAST &&
-			    room->trace.end_hop <= MSG_HOPS_MAX);
-		break;
 	case 14:
-		rc = msg_get_hop(imsg, &room->hop, &why);
-		if (rc == 0)
-			assert_true(room->hop.nlabels <= MSG_LABELS_MAX &&
-			    room->hop.hop >= 1);
-		break;
 	case 15:
-		rc = msg_get_event(imsg, &room->event, &why);
-		if (rc == 0)
-			assert_true(room->event.kind < EVENT_LAST &&
-			    room->event.end < TRACE_END_LAST);
+		rc = decode_trace(room, imsg, which, &why);
 		break;
 	default:
 		rc = msg_get_policy(
