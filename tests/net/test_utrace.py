@@ -115,7 +115,10 @@ class TestOwn:
             turn = out["inflection"]["answers"][0]["address"]
             assert turn not in (lab.service[family], lab.forward(family)[-1])
         assert_paths(lab, family, out, turn)
-        assert all(isinstance(t, int) for t in reverse_times(out))
+        # A probe may get lost on a busy machine; a whole hop must not.
+        for hop in out["reverse"]:
+            assert any(isinstance(p["host_rtt_us"], int)
+                       for p in hop["probes"])
 
 
 class TestRouter:
