@@ -154,6 +154,7 @@ include tests/sandbox/sandbox.mk
 include tests/hostile/hostile.mk
 include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
+include tests/net/net.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:

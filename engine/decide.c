@@ -45,7 +45,7 @@ decide_admitted(const struct msg_probe *p)
 
 static void
 decide_keep(const struct msg_probe *p, const struct parse *parse,
-    struct pending_probe *probe)
+    enum limit_rank rank, struct pending_probe *probe)
 {
 	memset(probe, 0, sizeof(*probe));
 	probe->family = p->family;
@@ -54,9 +54,68 @@ decide_keep(const struct msg_probe *p, const struct parse *parse,
 	probe->relay = p->relay;
 	probe->turn = p->turn;
 	probe->unreachable = p->unreachable;
+	probe->rank = (uint8_t)rank;
 	probe->len = p->len;
 	probe->client = parse->src;
 	probe->listen = parse->dst;
+}
+
+/*
+ * A second probe of a source whose first one waits: the first is admitted now,
+ * and the gate is open for the second.
+ */
+static void
+decide_wake(const struct decide *d, const struct gate_ask *second, int64_t now,
+    struct decision *out)
+{
+	struct waiting_probe *first;
+	struct limit_ask limit;
+	struct gate_ask gate = *second;
+
+	if (d->waiting == NULL ||
+	    (first = waiting_find(d->waiting, second, now)) == NULL)
+		return;
+	memset(&limit, 0, sizeof(limit));
+	limit.family = second->family;
+	limit.client = second->client;
+	limit.ttl = gate.ttl = first->keep.ttl;
+	limit.rank = LIMIT_WOKEN;
+	if (limit_take(d->limit, &limit, now) != LIMIT_OK)
+		return;
+	gate_use(d->gate, &gate, d->policy->gate_ns, now);
+	out->woken = *first;
+	first->order = 0;
+}
+
+/* Over a limit: left to the host's kernel, dropped, or asked to wait. */
+static void
+decide_limited(const struct decide *d, const struct msg_probe *p,
+    const struct gate_ask *gate, const struct pending_probe *keep,
+    enum limit_verdict over, enum limit_rank rank, int64_t now,
+    struct decision *out)
+{
+	struct waiting_probe first;
+
+	decide_pass(out, STAT_LIMITED);
+	/* A trace that is under way shows a star. */
+	if (p->proto == PROTO_UDP && rank == LIMIT_GATED)
+		out->order = MSG_DROP;
+	if (over != LIMIT_TOTAL || rank != LIMIT_OPENS || d->waiting == NULL)
+		return;
+	memset(&first, 0, sizeof(first));
+	first.id = p->id;
+	first.order = decide_admitted(p);
+	first.keep = *keep;
+	waiting_put(d->waiting, gate, &first, now, &out->gone);
+	out->order = 0;
+}
+
+static enum limit_rank
+decide_rank(enum gate_verdict verdict)
+{
+	if (verdict == GATE_OPEN)
+		return (LIMIT_GATED);
+	return (verdict == GATE_OPENS ? LIMIT_OPENS : LIMIT_STRANGER);
 }
 
 void
@@ -67,6 +126,7 @@ decide_probe(const struct decide *d, const struct msg_probe *p, int64_t now,
 	struct limit_ask limit;
 	struct parse parse;
 	enum gate_verdict verdict;
+	enum limit_verdict over;
 
 	memset(out, 0, sizeof(*out));
 	if (parse_probe(p, &parse) != PARSE_OK) {
@@ -85,6 +145,11 @@ decide_probe(const struct decide *d, const struct msg_probe *p, int64_t now,
 	gate.dport = parse.dport;
 	gate.ttl = p->ttl;
 	verdict = gate_look(d->gate, &gate, now);
+	if (verdict != GATE_OPEN) {
+		decide_wake(d, &gate, now, out);
+		if (out->woken.order != 0)
+			verdict = GATE_OPEN;
+	}
 	if (verdict == GATE_CLOSED && p->proto != PROTO_UDP) {
 		decide_pass(out, STAT_GATED);
 		return;
@@ -94,19 +159,16 @@ decide_probe(const struct decide *d, const struct msg_probe *p, int64_t now,
 	limit.family = p->family;
 	limit.client = &parse.src;
 	limit.ttl = p->ttl;
-	limit.gated = verdict == GATE_OPEN;
-	if (limit_take(d->limit, &limit, now) != LIMIT_OK) {
-		decide_pass(out, STAT_LIMITED);
-		/* A trace that is under way shows a star. */
-		if (p->proto == PROTO_UDP && verdict == GATE_OPEN)
-			out->order = MSG_DROP;
+	limit.rank = decide_rank(verdict);
+	decide_keep(p, &parse, limit.rank, probe);
+	over = limit_take(d->limit, &limit, now);
+	if (over != LIMIT_OK) {
+		decide_limited(d, p, &gate, probe, over, limit.rank, now, out);
 		return;
 	}
 
 	gate_use(d->gate, &gate, d->policy->gate_ns, now);
 	out->order = decide_admitted(p);
-	if (out->order == MSG_TURN || out->order == MSG_INFLECT)
-		decide_keep(p, &parse, probe);
 }
 
 static enum decide_error

@@ -13,6 +13,7 @@
 #include "engine/gate.h"
 #include "engine/limit.h"
 #include "engine/pending.h"
+#include "engine/waiting.h"
 
 /*
  * What is to become of a probe, and of what a turned probe met.  What the
@@ -25,6 +26,7 @@ struct decide {
 	const struct policy *policy; /* in force */
 	struct gate *gate;
 	struct limit *limit;
+	struct waiting *waiting; /* NULL: nobody waits */
 };
 
 #define DECIDE_STAT(stat) (1U << (stat))
@@ -33,12 +35,15 @@ struct decision {
 	uint32_t order;           /* MSG_PASS ... MSG_FINAL; 0: none */
 	uint32_t stats;           /* DECIDE_STAT of each to be counted */
 	struct msg_answer answer; /* if order is MSG_ANSWER */
+	/* Others that get an order now; their order is 0 if there is none. */
+	struct waiting_probe woken; /* the same source's first probe */
+	struct waiting_probe gone;  /* lost its place to this one */
 };
 
 /*
- * decide_probe: now in ns of CLOCK_MONOTONIC.  Always an order: PASS, DROP,
+ * decide_probe: now in ns of CLOCK_MONOTONIC.  The order is PASS, DROP,
  * INFLECT or TURN; for these two *probe is filled, for TURN it is what
- * pending_turned is to keep.
+ * pending_turned is to keep.  There is none if the probe has to wait.
  */
 void decide_probe(const struct decide *, const struct msg_probe *, int64_t now,
     struct pending_probe *probe, struct decision *out);

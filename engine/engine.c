@@ -52,11 +52,29 @@ engine_tables(struct engine *e, uint32_t npending, uint32_t ntraces)
 	return (0);
 }
 
+int
+engine_room_to_wait(struct engine *e, const struct policy_fixed *f)
+{
+	uint8_t secret[ENGINE_SECRET];
+	size_t n;
+
+	n = f->pending < f->queue_len ? f->pending : f->queue_len;
+	n /= ENGINE_WAITING_PART;
+	if (n < WAITING_MIN)
+		return (0);
+	if (getrandom(secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
+		return (-1);
+	e->waiting = waiting_new(n, secret);
+	explicit_bzero(secret, sizeof(secret));
+	return (e->waiting == NULL ? -1 : 0);
+}
+
 void
 engine_free(struct engine *e)
 {
 	gate_free(e->gate);
 	limit_free(e->limit);
+	waiting_free(e->waiting);
 	pending_free(e->pending);
 	traces_free(e->traces);
 	free(e->policy);
@@ -280,6 +298,7 @@ engine_main(void)
 	    &msg_controller_to_engine, &msg_engine_to_controller, &init);
 	log_setverbose(init.verbose);
 	if (engine_tables(e, init.fixed.pending, init.traces) == -1 ||
+	    engine_room_to_wait(e, &init.fixed) == -1 ||
 	    engine_open_priv(e, PROC_FD_PEER, init.fixed.pending) == -1)
 		fatal(EXIT_START, "tables for %u probes and %u traces",
 		    init.fixed.pending, init.traces);

@@ -222,10 +222,39 @@ engine_note_probe(struct engine *e, uint32_t slot, uint32_t order,
 	engine_tell(e, &events);
 }
 
+/* What becomes of a probe; order 0: nothing yet. */
+static void
+engine_order(struct engine *e, struct msg_id id, uint32_t order,
+    const struct pending_probe *keep)
+{
+	if (order == MSG_TURN)
+		pending_turned(e->pending, id, keep);
+	engine_note_probe(e, id.slot, order, keep);
+	if (order != 0)
+		engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], order, id));
+}
+
+/*
+ * Probes that waited until now.  Where the slot has a newer one, the packet
+ * process was quicker, and passed it.
+ */
+static void
+engine_others(struct engine *e, const struct decision *d)
+{
+	const struct waiting_probe *w;
+
+	w = &d->woken;
+	if (w->order != 0 && pending_kept(e->pending, w->id) != NULL)
+		engine_order(e, w->id, w->order, &w->keep);
+	w = &d->gone;
+	if (w->order != 0 && pending_kept(e->pending, w->id) != NULL)
+		engine_order(e, w->id, MSG_PASS, &w->keep);
+}
+
 static int
 engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 {
-	struct decide decide = { e->policy, e->gate, e->limit };
+	struct decide decide = { e->policy, e->gate, e->limit, e->waiting };
 	struct pending_probe keep;
 	struct msg_probe probe;
 	struct decision d;
@@ -242,10 +271,8 @@ engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 	}
 	decide_probe(&decide, &probe, e->now, &keep, &d);
 	stats_count(&e->stats, d.stats, probe.family, probe.proto);
-	if (d.order == MSG_TURN)
-		pending_turned(e->pending, probe.id, &keep);
-	engine_note_probe(e, probe.id.slot, d.order, &keep);
-	engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], d.order, probe.id));
+	engine_others(e, &d);
+	engine_order(e, probe.id, d.order, &keep);
 	return (0);
 }
 
@@ -278,6 +305,7 @@ engine_match(struct engine *e, struct imsg *imsg, const char **why)
 static int
 engine_expired(struct engine *e, struct imsg *imsg, const char **why)
 {
+	const struct pending_probe *probe;
 	struct traces_events events;
 	struct msg_id id;
 	enum msg_expiry expiry;
@@ -291,6 +319,12 @@ engine_expired(struct engine *e, struct imsg *imsg, const char **why)
 	traces_silent(e->traces, id.slot, expiry, engine_listens(e, &events));
 	engine_tell(e, &events);
 	if (expiry == EXPIRY_TIMEOUT)
+		return (0);
+	/* It leaves with the turned probe's TTL, so it counts like one. */
+	probe = pending_kept(e->pending, id);
+	if (probe == NULL ||
+	    !limit_final(
+		e->limit, probe->ttl, (enum limit_rank)probe->rank, e->now))
 		return (0);
 	engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], MSG_FINAL, id));
 	return (0);

@@ -52,7 +52,7 @@ gate_free(struct gate *g)
 	free(g);
 }
 
-static void
+void
 gate_key(const struct gate_ask *ask, struct table_key *key)
 {
 	struct addr a;

@@ -39,6 +39,7 @@ enum gate_verdict {
 };
 
 struct gate;
+struct table_key;
 
 /*
  * gate_new: a table of nsets (power of two) times TABLE_WAYS sources.  NULL
@@ -48,6 +49,8 @@ struct gate *gate_new(size_t nsets, const uint8_t secret[16]);
 /* gate_free: NULL is fine. */
 void gate_free(struct gate *);
 
+/* gate_key: what stands for the source, in a table of one's own, too. */
+void gate_key(const struct gate_ask *, struct table_key *);
 /* gate_look: what the gate says; changes nothing. */
 enum gate_verdict
 gate_look(const struct gate *, const struct gate_ask *, int64_t now);

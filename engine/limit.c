@@ -260,20 +260,39 @@ limit_client_has(struct limit *l, const struct table_key *key, uint64_t times,
 }
 
 static int
-limit_hop_has(struct limit *l, const struct limit_ask *ask, int64_t now)
+limit_hop_has(struct limit *l, uint8_t ttl, enum limit_rank rank, int64_t now)
 {
 	struct bucket *b;
 	uint64_t cap, floor;
 
-	if (l->hop.rate == 0 || ask->ttl < 2)
+	if (l->hop.rate == 0 || ttl < 2)
 		return (1);
-	if (ask->ttl > POLICY_TTL_MAX)
+	if (ttl > POLICY_TTL_MAX)
 		return (0);
-	b = &l->hops[ask->ttl - 1];
+	b = &l->hops[ttl - 1];
 	cap = limit_cap(&l->hop, 1);
 	bucket_fill(b, l->hop.rate, 1, cap, now);
-	floor = ask->gated || cap < 2 * BUCKET_TOKEN ? 0 : cap / 2;
+	floor = rank == LIMIT_GATED || cap < 2 * BUCKET_TOKEN ? 0 : cap / 2;
 	return (b->level >= floor + BUCKET_TOKEN);
+}
+
+int
+limit_final(struct limit *l, uint8_t ttl, enum limit_rank rank, int64_t now)
+{
+	if (!limit_hop_has(l, ttl, rank, now))
+		return (0);
+	if (l->hop.rate != 0 && ttl >= 2)
+		l->hops[ttl - 1].level -= BUCKET_TOKEN;
+	return (1);
+}
+
+/* What of the half for all others is left to those of a higher rank. */
+static uint64_t
+limit_open_floor(const struct limit *l, enum limit_rank rank)
+{
+	if (l->halves.cap < 4 * BUCKET_TOKEN || rank >= LIMIT_WOKEN)
+		return (0);
+	return (l->halves.cap / 4 * (rank == LIMIT_OPENS ? 2 : 3));
 }
 
 static int
@@ -283,8 +302,9 @@ limit_total_has(struct limit *l, const struct limit_ask *ask,
 	if (l->total.rate == 0)
 		return (1);
 	limit_total_fill(l, now);
-	if (!ask->gated)
-		return (l->halves.open >= BUCKET_TOKEN);
+	if (ask->rank != LIMIT_GATED)
+		return (l->halves.open >=
+		    limit_open_floor(l, ask->rank) + BUCKET_TOKEN);
 	if (l->halves.gated < BUCKET_TOKEN)
 		return (0);
 	return (l->clients[plan->client].share.level >= BUCKET_TOKEN ||
@@ -303,7 +323,7 @@ limit_pay(struct limit *l, const struct limit_ask *ask,
 	c = &l->clients[slot];
 	if (l->client.rate != 0)
 		c->limit.level -= BUCKET_TOKEN;
-	if (ask->gated && l->total.rate != 0) {
+	if (ask->rank == LIMIT_GATED && l->total.rate != 0) {
 		l->halves.gated -= BUCKET_TOKEN;
 		c->share.level = c->share.level >= BUCKET_TOKEN
 		    ? c->share.level - BUCKET_TOKEN
@@ -329,7 +349,7 @@ limit_take(struct limit *l, const struct limit_ask *ask, int64_t now)
 	memset(&plan, 0, sizeof(plan));
 	limit_key(ask, ask->family == FAMILY_V4 ? LIMIT_V4_BITS : LIMIT_V6_BITS,
 	    &plan.client_key);
-	if (ask->gated) {
+	if (ask->rank == LIMIT_GATED) {
 		plan.client = limit_client_take(l, &plan.client_key, 1, now);
 		c = &l->clients[plan.client];
 		if (c->epoch != l->epoch) {
@@ -346,7 +366,7 @@ limit_take(struct limit *l, const struct limit_ask *ask, int64_t now)
 			l, &plan.net_key, LIMIT_V6_NET, now, &plan.net))
 			return (LIMIT_NET);
 	}
-	if (!limit_hop_has(l, ask, now))
+	if (!limit_hop_has(l, ask->ttl, ask->rank, now))
 		return (LIMIT_HOP);
 	if (!limit_total_has(l, ask, &plan, now))
 		return (LIMIT_TOTAL);

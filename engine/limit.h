@@ -17,10 +17,12 @@
  * CLOCK_MONOTONIC.
  *
  * limit client: by prefix, v4 /24, v6 /56, and v6 /48 at four times as much.
- * limit hop: probes to be turned, by the TTL that they would leave with;
- * clients without an open gate can't take its last half.
+ * limit hop: what leaves with one TTL; strangers can't take its last half.
  * limit total: one half is for clients with an open gate, one for all others;
- * what one half can't hold flows into the other.
+ * what one half can't hold flows into the other.  Of the others' half,
+ * strangers leave the last three quarters to those who open a gate, and these
+ * the last half to those who waited and gave a sign of life: so no flood of
+ * the one takes away what the next is served from.
  *
  * Within their half the gated prefixes are served in turn: each has a share
  * of the half's rate, split evenly over those that were active in this second
@@ -43,11 +45,19 @@ enum limit_verdict {
 	LIMIT_TOTAL
 };
 
+/* Who asks, from whom least is known to whom most is. */
+enum limit_rank {
+	LIMIT_STRANGER = 0, /* UDP without a gate */
+	LIMIT_OPENS,        /* the probe would open its gate */
+	LIMIT_WOKEN,        /* it would, and has waited (engine/waiting.h) */
+	LIMIT_GATED         /* its gate is open already */
+};
+
 struct limit_ask {
 	enum family family;
 	const struct addr *client;
-	uint8_t ttl;   /* as it came in: 1..POLICY_TTL_MAX */
-	uint8_t gated; /* its gate is open already */
+	uint8_t ttl; /* as it came in: 1..POLICY_TTL_MAX */
+	enum limit_rank rank;
 };
 
 struct limit;
@@ -67,5 +77,10 @@ void limit_set(struct limit *, const struct policy *, int64_t now);
 /* limit_take: the probe's tokens, or none and which limit it was over. */
 enum limit_verdict
 limit_take(struct limit *, const struct limit_ask *, int64_t now);
+/*
+ * limit_final: may a final answer be sent with the TTL of the turned probe
+ * that came in with ttl?  Takes a token of `limit hop`: 1, or none: 0.
+ */
+int limit_final(struct limit *, uint8_t ttl, enum limit_rank rank, int64_t now);
 
 #endif /* ENGINE_LIMIT_H */

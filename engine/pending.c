@@ -144,3 +144,13 @@ pending_end(struct pending *p, struct msg_id id, const char **why)
 	s->state = PENDING_NONE;
 	return (0);
 }
+
+const struct pending_probe *
+pending_kept(struct pending *p, struct msg_id id)
+{
+	struct pending_slot *s;
+	const char *why;
+
+	s = pending_find(p, id, &why);
+	return (s == NULL ? NULL : &s->probe);
+}

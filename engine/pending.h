@@ -25,6 +25,7 @@ struct pending_probe {
 	enum policy_relay relay;
 	enum policy_turn turn;
 	enum policy_unreachable unreachable;
+	uint8_t rank; /* enum limit_rank, by which it was admitted */
 	uint16_t len;
 	struct addr client;
 	struct addr listen; /* the probe's destination */
@@ -61,6 +62,11 @@ int pending_match(struct pending *, struct msg_id,
     const char **why);
 int pending_settle(struct pending *, struct msg_id, const char **why);
 int pending_end(struct pending *, struct msg_id, const char **why);
+/*
+ * pending_kept: what pending_turned kept, valid until the next call; NULL if
+ * this generation is not the slot's last one.
+ */
+const struct pending_probe *pending_kept(struct pending *, struct msg_id);
 /* pending_turned: after pending_begin: TURN is ordered, keep the probe. */
 void
 pending_turned(struct pending *, struct msg_id, const struct pending_probe *);

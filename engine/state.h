@@ -19,6 +19,7 @@
 #include "engine/monitor.h"
 #include "engine/pending.h"
 #include "engine/traces.h"
+#include "engine/waiting.h"
 
 /* The engine's whole state, and its parts; for engine/ and its tests only. */
 
@@ -26,6 +27,8 @@
 #define ENGINE_RESERVE 8
 /* Bytes of a table's secret. */
 #define ENGINE_SECRET 16
+/* The part of the records, and of the kernel's queue, that may wait. */
+#define ENGINE_WAITING_PART 4
 
 enum engine_peer {
 	ENGINE_CONTROLLER = 0,
@@ -65,6 +68,7 @@ struct engine {
 
 	struct gate *gate;
 	struct limit *limit;
+	struct waiting *waiting; /* NULL: nobody waits */
 	struct pending *pending;
 	struct traces *traces;
 	struct monitor monitor;
@@ -79,6 +83,12 @@ struct engine {
  * -1 with errno; what was made before stays for engine_free.
  */
 int engine_tables(struct engine *, uint32_t npending, uint32_t ntraces);
+/*
+ * engine_room_to_wait: the waiting room, as large as records and queue allow:
+ * who waits holds one of each.  Returns 0 (also where they are too short for
+ * any), or -1 with errno.
+ */
+int engine_room_to_wait(struct engine *, const struct policy_fixed *);
 /*
  * engine_open_priv: the border with the packet process, on fd, with buffers
  * for npending orders.  Returns 0, or -1 with errno.

@@ -12,8 +12,12 @@
 #include "uturnd/conf.h"
 #include "uturnd/rules.h"
 
-/* The coarse cap lies this many times above `limit total`. */
-#define RULES_CAP_TIMES 4
+/*
+ * The coarse cap lies this many times above `limit total`.  What goes past it
+ * is answered by the kernel, a genuine trace's probes like any other's: so it
+ * must lie above a flood in which the engine can still tell them apart.
+ */
+#define RULES_CAP_TIMES 32
 /* Above that rate xt_limit refuses, and above the next one xt_hashlimit. */
 #define RULES_XT_LIMIT_MAX  10000
 #define RULES_HASHLIMIT_MAX 1000000

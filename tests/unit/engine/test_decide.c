@@ -126,6 +126,113 @@ test_trace(void **state)
 	}
 }
 
+/* TTL 1 from a source of its own. */
+static void
+first_of(uint32_t number, struct msg_probe *p)
+{
+	packet_probe(kinds[0].hex, kinds[0].family, kinds[0].proto, p);
+	packet_set_ttl(p, 1);
+	wire_put32(p->head + 12, (0x2000 + number) << 8 | 1);
+	p->id.slot = number;
+	p->id.gen = 1;
+}
+
+/* Until the limit is reached, and the next one has to wait. */
+static uint32_t
+rush(struct fixture *f, int64_t now, struct decision *d)
+{
+	struct pending_probe keep;
+	struct msg_probe p;
+	uint32_t n;
+
+	for (n = 0; n < 1000; n++) {
+		first_of(n, &p);
+		decide_probe(&f->decide, &p, now, &keep, d);
+		if (d->order != MSG_INFLECT)
+			break;
+	}
+	return (n);
+}
+
+/* A first probe over limit waits; its source's next one wakes it. */
+static void
+test_woken(void **state)
+{
+	struct fixture *f = *state;
+	struct pending_probe keep;
+	struct msg_probe p;
+	struct decision d;
+	uint32_t n;
+
+	f->policy.limit_total.rate = 1;
+	f->policy.limit_total.burst = 40;
+	limit_set(f->decide.limit, &f->policy, START);
+	n = rush(f, START, &d);
+	assert_int_equal(n, 10);
+	assert_int_equal(d.order, MSG_PASS);
+
+	f->decide.waiting = waiting_new(WAITING_MIN, secret);
+	assert_non_null(f->decide.waiting);
+	first_of(n, &p);
+	decide_probe(&f->decide, &p, START, &keep, &d);
+	assert_int_equal(d.order, 0);
+	assert_int_equal(d.stats, BIT(STAT_LIMITED));
+	assert_int_equal(d.woken.order, 0);
+	assert_int_equal(d.gone.order, 0);
+
+	packet_set_ttl(&p, 2);
+	p.id.slot = 77;
+	decide_probe(&f->decide, &p, START + WAITING_NS - 1, &keep, &d);
+	assert_int_equal(d.order, MSG_TURN);
+	assert_int_equal(keep.rank, LIMIT_GATED);
+	assert_int_equal(d.woken.order, MSG_INFLECT);
+	assert_int_equal(d.woken.id.slot, n);
+	assert_int_equal(d.woken.id.gen, 1);
+	assert_int_equal(d.woken.keep.ttl, 1);
+	assert_memory_equal(d.woken.keep.client.b, p.head + 12, 4);
+	/* Once. */
+	decide_probe(&f->decide, &p, START + WAITING_NS - 1, &keep, &d);
+	assert_int_equal(d.order, MSG_TURN);
+	assert_int_equal(d.woken.order, 0);
+	waiting_free(f->decide.waiting);
+	f->decide.waiting = NULL;
+}
+
+/* Who waits too long, or is displaced, is nobody's trace. */
+static void
+test_not_woken(void **state)
+{
+	struct fixture *f = *state;
+	struct pending_probe keep;
+	struct msg_probe p;
+	struct decision d;
+	uint32_t i, n;
+
+	f->policy.limit_total.rate = 1;
+	f->policy.limit_total.burst = 40;
+	limit_set(f->decide.limit, &f->policy, START);
+	f->decide.waiting = waiting_new(WAITING_MIN, secret);
+	assert_non_null(f->decide.waiting);
+	n = rush(f, START, &d);
+	assert_int_equal(d.order, 0);
+	/* Its time is over: a stranger like any other. */
+	first_of(n, &p);
+	packet_set_ttl(&p, 2);
+	decide_probe(&f->decide, &p, START + WAITING_NS, &keep, &d);
+	assert_int_equal(d.order, MSG_PASS);
+	assert_int_equal(d.woken.order, 0);
+	/* One set: the next ones fill it, the last displaces the first. */
+	for (i = 1; i <= WAITING_MIN + 1; i++) {
+		first_of(n + i, &p);
+		decide_probe(&f->decide, &p, START + WAITING_NS + i, &keep, &d);
+		assert_int_equal(d.order, 0);
+		assert_int_equal(d.gone.order != 0, i > WAITING_MIN);
+	}
+	assert_int_equal(d.gone.id.slot, n + 1);
+	waiting_free(f->decide.waiting);
+	f->decide.waiting = NULL;
+}
+
 static void
 test_silent(void **state)
 {
@@ -440,6 +547,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		FRESH(test_trace),
+		FRESH(test_woken),
+		FRESH(test_not_woken),
 		FRESH(test_silent),
 		FRESH(test_refused),
 		FRESH(test_limited),

@@ -45,7 +45,8 @@ take(struct fixture *f, enum family fam, const char *client, uint8_t ttl,
     int gated, int64_t now)
 {
 	struct addr a = packet_addr(fam, client);
-	struct limit_ask ask = { fam, &a, ttl, (uint8_t)gated };
+	struct limit_ask ask = { fam, &a, ttl,
+		gated ? LIMIT_GATED : LIMIT_WOKEN };
 
 	return (limit_take(f->limit, &ask, now));
 }
@@ -55,7 +56,8 @@ take_number(
     struct fixture *f, uint32_t client, uint8_t ttl, int gated, int64_t now)
 {
 	struct addr a;
-	struct limit_ask ask = { FAMILY_V4, &a, ttl, (uint8_t)gated };
+	struct limit_ask ask = { FAMILY_V4, &a, ttl,
+		gated ? LIMIT_GATED : LIMIT_WOKEN };
 
 	memset(&a, 0, sizeof(a));
 	wire_put32(a.b, client);
@@ -404,6 +406,69 @@ test_fair_newcomers(void **state)
 	assert_int_equal(ok, 100);
 }
 
+/* Floods of the lower ranks leave to each higher one what it begins with. */
+static void
+test_ranks(void **state)
+{
+	static const struct {
+		enum limit_rank rank;
+		uint32_t ok;
+	} left[] = {
+		{ LIMIT_STRANGER, 25 },
+		{ LIMIT_OPENS, 25 },
+		{ LIMIT_WOKEN, 50 },
+		{ LIMIT_GATED, 87 },
+	};
+	struct fixture *f = *state;
+	struct limit_ask ask;
+	struct addr a;
+	uint32_t n, client = 0;
+	size_t i;
+
+	f->policy.limit_total.rate = 1;
+	f->policy.limit_total.burst = 200;
+	limit_set(f->limit, &f->policy, START);
+	memset(&a, 0, sizeof(a));
+	memset(&ask, 0, sizeof(ask));
+	ask.family = FAMILY_V4;
+	ask.client = &a;
+	ask.ttl = 1;
+	for (i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+		ask.rank = left[i].rank;
+		for (n = 0; n < 1000; n++) {
+			/* One gated prefix, all others are new ones. */
+			if (ask.rank != LIMIT_GATED)
+				client++;
+			wire_put32(a.b, client << 8);
+			if (limit_take(f->limit, &ask, START) != LIMIT_OK)
+				break;
+		}
+		assert_int_equal(n, left[i].ok);
+	}
+}
+
+/* A final answer counts like the turned probe whose TTL it has. */
+static void
+test_final(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t n;
+
+	f->policy.limit_hop.rate = 10;
+	f->policy.limit_hop.burst = 10;
+	assert_int_equal(limit_final(f->limit, 3, LIMIT_STRANGER, START), 1);
+	limit_set(f->limit, &f->policy, START);
+	for (n = 0; limit_final(f->limit, 3, LIMIT_STRANGER, START); n++)
+		assert_true(n < 100);
+	assert_int_equal(n, 5);
+	assert_int_equal(take_number(f, 1 << 8, 3, 1, START), LIMIT_OK);
+	for (n = 0; limit_final(f->limit, 3, LIMIT_GATED, START); n++)
+		assert_true(n < 100);
+	assert_int_equal(n, 4);
+	assert_int_equal(take_number(f, 1 << 8, 3, 1, START), LIMIT_HOP);
+	assert_int_equal(limit_final(f->limit, 4, LIMIT_STRANGER, START), 1);
+}
+
 /* A reload keeps what is used up, and cuts what is too much now. */
 static void
 test_reload(void **state)
@@ -455,6 +520,8 @@ main(void)
 		FRESH(test_fair_one),
 		FRESH(test_fair_bursts),
 		FRESH(test_fair_newcomers),
+		FRESH(test_ranks),
+		FRESH(test_final),
 		FRESH(test_reload),
 	};
 

@@ -133,25 +133,25 @@ static void
 test_cap(void **state)
 {
 	static const char off[] = LISTEN4 "limit total off\n";
-	static const char low[] = LISTEN4 "limit total 2500/s\n";
-	static const char high[] = LISTEN4 "limit total 2501/s\n";
+	static const char low[] = LISTEN4 "limit total 312/s\n";
+	static const char high[] = LISTEN4 "limit total 313/s\n";
 	static const char most[] = LISTEN4 "limit total 1000000/s\n";
 
 	(void)state;
 	rules_has(off, RULES_NFTABLES, "limit rate", 0);
 	rules_has(off, RULES_IPTABLES, "limit", 0);
 	rules_has(LISTEN4, RULES_NFTABLES,
-	    "limit rate over 8192/second burst 8192 packets ", 1);
+	    "limit rate over 65536/second burst 65536 packets ", 1);
 	rules_has(low, RULES_IPTABLES,
-	    "-m limit --limit 10000/sec --limit-burst 10000 ", 1);
+	    "-m limit --limit 9984/sec --limit-burst 9984 ", 1);
 	/* xt_limit takes no more, hashlimit a million. */
 	rules_has(high, RULES_IPTABLES, "-m limit", 0);
 	rules_has(high, RULES_IPTABLES,
-	    "--hashlimit-upto 10004/sec --hashlimit-burst 10004 "
-	    "--hashlimit-name uturnd10004 ",
+	    "--hashlimit-upto 10016/sec --hashlimit-burst 10016 "
+	    "--hashlimit-name uturnd10016 ",
 	    1);
 	rules_has(most, RULES_IPTABLES, "--hashlimit-upto 1000000/sec ", 1);
-	rules_has(most, RULES_NFTABLES, "limit rate over 4000000/second ", 1);
+	rules_has(most, RULES_NFTABLES, "limit rate over 32000000/second ", 1);
 }
 
 static void
