@@ -16,7 +16,7 @@ import pytest
 from daemon import BUILD, Daemon
 from lab import FAMILIES
 
-UTRACE = os.path.join(BUILD, "utrace", "utrace")
+UTRACE = os.environ.get("UTRACE", os.path.join(BUILD, "utrace", "utrace"))
 GOLDEN = os.path.join(os.path.dirname(__file__), "..", "utrace")
 BOTH = pytest.mark.parametrize("family", FAMILIES)
 METHODS = pytest.mark.parametrize("method", clients.METHODS)
