@@ -159,6 +159,8 @@ packets_captured(void *arg, enum family family, const uint8_t *pkt, size_t len)
 		p->stats.tally[TALLY_CAPTURE_BAD]++;
 		return;
 	}
+	/* What was sent in this turn of the loop may be answered in it. */
+	p->now = loop_now();
 	rec = NULL;
 	switch (records_match(p->records, &m, &rec)) {
 	case MATCH_IS_FIRST:
