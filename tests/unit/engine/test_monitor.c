@@ -149,6 +149,7 @@ test_one(void **state)
 	const char *why = NULL;
 
 	trace(f, 5, 2);
+	trace(f, 6, 1);
 	ask(f, 0);
 	assert_int_equal(monitor_ask(&f->m, f->t, &a, 78, START, &why), -1);
 	assert_non_null(why);
@@ -158,6 +159,11 @@ test_one(void **state)
 	expect(f, MSG_TRACE_HOP, 2);
 	expect(f, MSG_TRACES_END, 1);
 	ask(f, 1);
+	assert_int_equal(monitor_fill(&f->m, &f->engine), 0);
+	expect(f, MSG_TRACE, 6);
+	expect(f, MSG_TRACE_HOP, 1);
+	expect(f, MSG_TRACES_END, 2);
+	ask(f, 2);
 	assert_int_equal(monitor_fill(&f->m, &f->engine), 0);
 	expect(f, MSG_TRACES_END, 0);
 	/* Nobody asks: nothing is said. */

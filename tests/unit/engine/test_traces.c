@@ -366,6 +366,23 @@ test_changed(void **state)
 	assert_int_equal(f->ev.ev[1].former.b[3], 13);
 }
 
+/* A run in which a hop is silent does not make it forget who was there. */
+static void
+test_changed_behind_silence(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, 1, 10, 2);
+	f->now += TRACES_SILENCE_NS + 1;
+	probe(f, 1, 2, 1);
+	silence(f, 1, EXPIRY_TIMEOUT);
+	f->now += TRACES_SILENCE_NS + 1;
+	probe(f, 1, 2, 1);
+	answer(f, 1, 99, 5);
+	expect_event(f, 1, EVENT_CHANGED, 1);
+	assert_int_equal(f->ev.ev[1].former.b[3], 11);
+}
+
 /* Within one run, and among the routers of the former one, it is no change. */
 static void
 test_balanced(void **state)
@@ -411,6 +428,7 @@ main(void)
 		TEST(test_labels),
 		TEST(test_anew_after_silence),
 		TEST(test_changed),
+		TEST(test_changed_behind_silence),
 		TEST(test_balanced),
 	};
 

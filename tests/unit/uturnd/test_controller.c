@@ -324,6 +324,40 @@ reload_of_fixed_is_refused(void **state)
 	client_close(&end, fd);
 }
 
+/* Fewer traces, then as many as at the start; but never more. */
+static void
+reload_remembers_the_table_of_traces(void **state)
+{
+	struct fake *f = *state;
+	struct control_client *cl;
+	struct imsgbuf end;
+	int fd, i;
+
+	fake_start(f);
+	conf_write(f, "listen on 192.0.2.1\ntraces off\n");
+	reconf_begin(&f->c, NULL);
+	assert_int_equal(unlink(f->c.file), 0);
+	for (i = 0; i < CHILD_MAX; i++) {
+		assert_int_equal(fake_told_policy(f, (enum child_id)i), 2);
+		assert_int_equal(
+		    fake_says(f, (enum child_id)i, MSG_STAGED, 2), CHILD_OK);
+	}
+	for (i = CHILD_MAX - 1; i >= 0; i--)
+		assert_int_equal(
+		    fake_says(f, (enum child_id)i, MSG_COMMITTED, 2), CHILD_OK);
+	assert_int_equal(f->c.conf->policy.traces, 0);
+	assert_int_equal(f->c.conf->traces_made, 256);
+	conf_write(f, "listen on 192.0.2.1\ntraces 257\n");
+	cl = client_reloads(f, &end, &fd);
+	client_result(cl, &end, RESULT_REFUSED, "traces: a larger table");
+	assert_int_equal(unlink(f->c.file), 0);
+	client_close(&end, fd);
+	conf_write(f, "listen on 192.0.2.1\ntraces 256\n");
+	reconf_begin(&f->c, NULL);
+	assert_int_equal(f->c.reload.state, RELOAD_STAGING);
+	assert_int_equal(unlink(f->c.file), 0);
+}
+
 static void
 reload_is_aborted_in_time(void **state)
 {
@@ -375,6 +409,7 @@ main(void)
 		TEST(reload_commits_packet_process_first),
 		TEST(reload_of_faults_changes_nothing),
 		TEST(reload_of_fixed_is_refused),
+		TEST(reload_remembers_the_table_of_traces),
 		TEST(reload_is_aborted_in_time),
 	};
 
