@@ -19,8 +19,9 @@ list=$(dirname "$0")/packages.txt
 command -v dpkg-query >/dev/null || die "this is not Debian: install by hand" \
     "what $list names"
 
+packages=$(sed 's/#.*//' "$list")
 missing=
-for package in $(sed 's/#.*//' "$list"); do
+for package in $packages; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) ||
 	    state=absent
 	[ "$state" = installed ] || missing="$missing $package"

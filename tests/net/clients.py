@@ -103,7 +103,7 @@ def _hops(p, parser):
 
 @functools.cache
 def prompt():
-    """A command that lets a client run at once whatever else the machine is
+    """A command that lets another run at once whatever else the machine is
     busy with: traceroute takes answers that it reads too late for lost."""
     argv = ["chrt", "--fifo", "1"]
     p = run([*argv, "true"], check=False)

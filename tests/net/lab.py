@@ -489,8 +489,10 @@ class Lab:
         return run(self.command(node, argv), stdin, timeout, check)
 
     def popen(self, node, argv, **kw):
-        """Start a command at a node; it is ended with the lab."""
-        p = subprocess.Popen(self.command(node, argv), **kw)
+        """Start a command at a node; it is ended with the lab, and not by
+        an interrupt from the keyboard."""
+        p = subprocess.Popen(self.command(node, argv),
+                             start_new_session=True, **kw)
         self._children.append(p)
         return p
 
