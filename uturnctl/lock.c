@@ -31,6 +31,7 @@ static const struct sandbox_call lock_calls[] = {
 	    { { SANDBOX_MASKED, 2, 0, PROT_EXEC } } },
 	{ "munmap", "memory", { { 0 } } },
 	{ "mremap", "memory", { { 0 } } },
+	{ "sysinfo", "qsort(3) asks how much memory there is", { { 0 } } },
 	{ "clock_gettime", "where the vDSO has no fast clock", { { 0 } } },
 	{ "getpid", "the header of a message", { { 0 } } },
 	{ "restart_syscall", "ppoll after a stop and continue", { { 0 } } },

@@ -368,7 +368,7 @@ def test_full_table(lab):
     """The table holds so many, the oldest go; many readers at once."""
     flood = """
 import socket, sys
-for i in range(40):
+for i in range(120):
     s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     s.bind((f"2001:db8:c::{0x1000 + i:x}", 40000))
     for ttl in (4, 5, 6, 7):
@@ -378,20 +378,20 @@ for i in range(40):
     with Lab() as lab:
         run(["ip", "-n", lab.ns("C"), "-batch", "-"], stdin="".join(
             f"addr add 2001:db8:c::{0x1000 + i:x}/64 dev r1 nodad\n"
-            for i in range(40)))
-        with Daemon(lab, extra=NO_LIMITS + "traces 32\n") as daemon:
+            for i in range(120)))
+        with Daemon(lab, extra=NO_LIMITS + "traces 96\n") as daemon:
             lab.run("C", ["/usr/bin/python3", "-I", "-c", flood,
                           lab.service[6]], check=True)
-            assert wait_for(lambda: len(shown(daemon)) == 32)
+            assert wait_for(lambda: len(shown(daemon)) == 96)
             readers = [subprocess.Popen(
                 [UTURNCTL, "-jn", "-s", daemon.sock, "show", "traces"],
                 stdout=subprocess.PIPE) for _ in range(8)]
             for p in readers:
                 out, _ = p.communicate(timeout=30)
                 assert p.returncode == 0
-                assert len(json.loads(out)["traces"]) == 32
+                assert len(json.loads(out)["traces"]) == 96
             assert [t["client"] for t in shown(
-                daemon, "2001:db8:c::1027")] == ["2001:db8:c::1027"]
+                daemon, "2001:db8:c::1077")] == ["2001:db8:c::1077"]
 
 
 def test_engine_stays_small(lab):

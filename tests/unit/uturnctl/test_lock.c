@@ -38,6 +38,9 @@
 #define TEST_SANITIZED 0
 #endif
 
+/* More than qsort(3) sorts on its stack. */
+#define MANY 500
+
 /* One end of a connection on which the answers wait already. */
 static int test_fd;
 
@@ -114,16 +117,35 @@ do_processes(void)
 		_exit(25);
 }
 
+/* A reply with many traces, taken in. */
+static void
+do_take_traces(void)
+{
+	static struct reply r;
+	char why[256];
+
+	reply_init(&r, ACTION_SHOW_TRACES);
+	if (client_ask(
+		test_fd, &r, loop_now() + 5 * NS_PER_S, why, sizeof(why)) == -1)
+		_exit(29);
+	reply_free(&r);
+}
+
 /* All outputs of traces and events, whose time of day needs a time zone. */
 static void
 do_traces(void)
 {
 	static struct msg_hop hop = { .hop = 1, .answered = 1 };
-	static struct reply_trace trace = { .nhops = 1, .hops = &hop };
-	static struct reply r = { .traces = &trace, .ntraces = 1 };
+	static struct reply_trace trace[MANY];
+	static struct reply r = { .traces = trace, .ntraces = MANY };
 	static const struct msg_event event = { .kind = EVENT_ANSWERED };
 	struct names names;
+	size_t i;
 
+	for (i = 0; i < MANY; i++) {
+		trace[i].nhops = 1;
+		trace[i].hops = &hop;
+	}
 	names_none(&names);
 	if (output_text.traces(stdout, &r, &names) == -1 ||
 	    output_json.traces(stdout, &r, &names) == -1 ||
@@ -181,8 +203,9 @@ test_work(void **state)
 {
 	static const struct msg_info info = { 0, 1, 64, 1 };
 	static struct stats stats;
+	static struct msg_trace trace;
 	struct imsgbuf ib;
-	int sv[2];
+	int i, sv[2];
 
 	(void)state;
 	if (TEST_SANITIZED)
@@ -196,6 +219,12 @@ test_work(void **state)
 	assert_int_equal(imsgbuf_flush(&ib), 0);
 	test_fd = sv[0];
 	must_live(0, do_stats);
+	for (i = 0; i < MANY; i++)
+		assert_int_equal(
+		    msg_put_trace(&ib, MSG_CTL_TRACE, 1, &trace), 0);
+	assert_int_equal(msg_put_empty(&ib, MSG_CTL_END, 1), 0);
+	assert_int_equal(imsgbuf_flush(&ib), 0);
+	must_live(0, do_take_traces);
 	must_live(1, do_processes);
 	must_live(0, do_traces);
 	imsgbuf_clear(&ib);
