@@ -300,6 +300,8 @@ bench_packet(
 static void
 bench_carried_out(struct bench *b, struct bench_probe *s, size_t packets)
 {
+	struct check_error want;
+
 	switch (b->order) {
 	case MSG_PASS:
 	case MSG_DROP:
@@ -320,6 +322,8 @@ bench_carried_out(struct bench *b, struct bench_probe *s, size_t packets)
 		break;
 	case MSG_ANSWER:
 		FUZZ_CHECK(s->state == BENCH_MATCHED && packets <= 2);
+		/* Also where nothing came of it. */
+		bench_relayed(s, &want);
 		break;
 	case MSG_FINAL:
 		FUZZ_CHECK(packets <= 1);
@@ -373,6 +377,9 @@ bench_order(struct bench *b, struct imsg *imsg)
 	b->why = NULL;
 	rc = orders_take(&b->orders, imsg, b->now, &b->why);
 	FUZZ_CHECK(rc == 0 || (rc == -1 && b->why != NULL));
+	/* Lateness is no violation; an answer may still be malformed. */
+	if (s != NULL && s->lapsed && b->order != MSG_ANSWER)
+		FUZZ_CHECK(rc == 0);
 	if (rc == -1)
 		FUZZ_CHECK(memcmp(&before, &b->stats, sizeof(before)) == 0);
 	if (rc == -1 ||
@@ -436,6 +443,7 @@ bench_expire(struct bench *b)
 		FUZZ_CHECK(b->now - s->begun >= 250 * BENCH_MS);
 		orders_pass(&b->orders, rec);
 		s->state = BENCH_DONE;
+		s->lapsed = 1;
 	}
 	while ((rec = records_due(rs, RECORD_Q_SETTLE, b->now)) != NULL) {
 		id = records_id(rs, rec);
@@ -452,6 +460,7 @@ bench_expire(struct bench *b)
 		    s->state == BENCH_TURNED || s->state == BENCH_MATCHED);
 		orders_expire(&b->orders, rec);
 		s->state = BENCH_DONE;
+		s->lapsed = 1;
 		FUZZ_CHECK(msg_put_expired(b->up, id, EXPIRY_TIMEOUT) == 0);
 	}
 }

@@ -44,6 +44,7 @@ struct bench_probe {
 	int64_t turned_at;
 	int verdicts;
 	int settled;
+	int lapsed;             /* its deadline ended it */
 	int own, router, final; /* answers of each form */
 	int inflected;
 	size_t answered; /* bytes */

@@ -15,19 +15,23 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/packet.h"
 
-/* Our own object must not come from somebody else. */
+/* Our name for a next hop must not come from somebody else. */
 static void
 ext_no_claim(const uint8_t *o, size_t len)
 {
-	static const char name[] = "u-turn";
-	size_t i;
+	size_t at = EXT_OBJ_HDR;
 
 	if (o[2] != EXT_CLASS_IFACE || (o[3] & 0xc0) != 0xc0 ||
 	    (o[3] & EXT_IFACE_NAME) == 0)
 		return;
-	for (i = 4; i + sizeof(name) <= len; i++)
-		if (o[i] == 8 && o[3] == (0xc0 | EXT_IFACE_NAME))
-			FUZZ_CHECK(memcmp(o + i + 1, name, sizeof(name)) != 0);
+	/* Index, then family, reserved and address, then the name. */
+	if (o[3] & 0x08)
+		at += 4;
+	if (o[3] & EXT_IFACE_ADDR)
+		at += 4 + (wire_get16(o + at) == 1 ? 4U : 16U);
+	FUZZ_CHECK(at + 4 <= len && at + o[at] <= len);
+	if (o[at] >= 8)
+		FUZZ_CHECK(memcmp(o + at + 1, "u-turn", 7) != 0);
 }
 
 static void

@@ -20,6 +20,7 @@
 
 #define IMSG_POOL    4
 #define IMSG_STREAM  8192 /* bytes, at most */
+#define IMSG_FDS_MAX 3    /* descriptors at once */
 #define IMSG_PAYLOAD 300  /* the largest payload, at most */
 
 /* What the first byte says. */
@@ -81,17 +82,18 @@ stream_close(struct stream *s)
 	FUZZ_CHECK(close(s->sv[0]) == 0);
 }
 
-/* One piece, with a descriptor or without. */
+/* One piece, and with it nfds descriptors. */
 static void
-stream_write(struct stream *s, const uint8_t *p, size_t len, int withfd)
+stream_write(struct stream *s, const uint8_t *p, size_t len, size_t nfds)
 {
 	union {
 		struct cmsghdr hdr;
-		unsigned char buf[CMSG_SPACE(sizeof(int))];
+		unsigned char buf[CMSG_SPACE(IMSG_FDS_MAX * sizeof(int))];
 	} ctl;
 	struct iovec iov;
 	struct msghdr mh;
 	struct cmsghdr *c;
+	size_t i;
 	uint8_t buf[256];
 
 	if (len == 0 || len > sizeof(s->sent) - s->nsent)
@@ -102,15 +104,17 @@ stream_write(struct stream *s, const uint8_t *p, size_t len, int withfd)
 	iov.iov_len = len;
 	mh.msg_iov = &iov;
 	mh.msg_iovlen = 1;
-	if (withfd) {
+	if (nfds > 0) {
 		memset(&ctl, 0, sizeof(ctl));
 		mh.msg_control = &ctl;
-		mh.msg_controllen = sizeof(ctl.buf);
+		mh.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
 		c = CMSG_FIRSTHDR(&mh);
-		c->cmsg_len = CMSG_LEN(sizeof(int));
+		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(c), &s->null, sizeof(int));
+		for (i = 0; i < nfds; i++)
+			memcpy(CMSG_DATA(c) + i * sizeof(int), &s->null,
+			    sizeof(int));
 	}
 	FUZZ_CHECK(sendmsg(s->sv[0], &mh, MSG_NOSIGNAL) == (ssize_t)len);
 	memcpy(s->sent + s->nsent, p, len);
@@ -241,7 +245,7 @@ stream_step(struct stream *s, struct fuzz_in *in)
 
 	p = fuzz_take(in, n, &got);
 	/* No more than the socket's buffer holds is unread. */
-	stream_write(s, p, got, op & 0x01);
+	stream_write(s, p, got, op & 0x01 ? 1 + (op >> 5) % IMSG_FDS_MAX : 0);
 	if ((op & 0x02) && !s->dead && imsgbuf_read(&s->rx) == -1)
 		stream_check_dead(s, errno);
 	if ((op & 0x0c) && !s->dead)

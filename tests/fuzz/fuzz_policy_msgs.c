@@ -30,6 +30,8 @@ static const struct msg_border *const borders[] = {
 
 /* Buffers that most messages do not fit into. */
 #define CODER_SMALL (IMSG_HEADER_SIZE + 8)
+/* From here on, a message's first byte says how often it comes. */
+#define CODER_OFTEN 0xec
 
 struct coder {
 	struct imsgbuf out;
@@ -108,6 +110,18 @@ coder_policy_ask(const struct policy *p)
 		    policy_port_listed(p, p->ports[i].proto, p->ports[i].lo));
 }
 
+/* The capture filter has room for so many of each family. */
+static void
+coder_families(const struct policy *p)
+{
+	uint32_t i, n[FAMILY_MAX] = { 0, 0 };
+
+	for (i = 0; i < p->nlisten && i < POLICY_LISTEN_MAX; i++)
+		n[p->listen[i].family]++;
+	FUZZ_CHECK(n[FAMILY_V4] <= POLICY_LISTEN_FAMILY_MAX);
+	FUZZ_CHECK(n[FAMILY_V6] <= POLICY_LISTEN_FAMILY_MAX);
+}
+
 static int
 coder_policy(struct coder *c, struct imsg *imsg)
 {
@@ -121,6 +135,7 @@ coder_policy(struct coder *c, struct imsg *imsg)
 		return (-1);
 	}
 	FUZZ_CHECK(c->policy.nlisten <= POLICY_LISTEN_MAX);
+	coder_families(&c->policy);
 	FUZZ_CHECK(c->policy.nports <= POLICY_PORTS_MAX);
 	FUZZ_CHECK(c->policy.nrules <= POLICY_RULES_MAX);
 	FUZZ_CHECK(c->policy.nhide <= POLICY_HIDE_MAX);
@@ -331,22 +346,16 @@ coder_grow(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 	imsg_free(&imsg);
 }
 
+/* One message, through all tables and its coder. */
 static void
-coder_step(struct coder *c, struct fuzz_in *in)
+coder_message(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 {
-	uint32_t type = coder_type(fuzz_u8(in));
 	struct imsg imsg, again;
-	const uint8_t *p;
 	char why[160];
-	size_t len, got, i;
+	size_t i;
 	int rc;
 
-	len = fuzz_u8(in);
-	/* The two large ones. */
-	if (len == 0xff)
-		len = fuzz_u16(in);
-	p = fuzz_take(in, len, &got);
-	fuzz_imsg(&imsg, type, 0, p, got);
+	fuzz_imsg(&imsg, type, 0, p, len);
 	for (i = 0; i < BORDERS; i++) {
 		why[0] = '\0';
 		if (msg_check(borders[i], &imsg, MSG_RUN, why, sizeof(why)) ==
@@ -358,14 +367,37 @@ coder_step(struct coder *c, struct fuzz_in *in)
 	else
 		rc = coder_run(c, type, &imsg);
 	if (rc == 0)
-		FUZZ_CHECK(coder_allowed(type, got));
+		FUZZ_CHECK(coder_allowed(type, len));
 	if (fuzz_dequeue(&c->out, &again)) {
 		FUZZ_CHECK(rc == 0 && imsg_get_type(&again) == type);
-		FUZZ_CHECK(imsg_get_len(&again) == got);
-		FUZZ_CHECK(got == 0 || memcmp(again.data, p, got) == 0);
+		FUZZ_CHECK(imsg_get_len(&again) == len);
+		FUZZ_CHECK(len == 0 || memcmp(again.data, p, len) == 0);
 		imsg_free(&again);
 	}
 	imsg_free(&imsg);
+}
+
+static void
+coder_step(struct coder *c, struct fuzz_in *in)
+{
+	const uint8_t *p;
+	uint32_t type;
+	size_t len, got, n = 1;
+	uint8_t first = fuzz_u8(in);
+
+	/* So that a short input fills tables: the message comes often. */
+	if (first >= CODER_OFTEN) {
+		n = (first - CODER_OFTEN + 1U) * 64;
+		first = fuzz_u8(in);
+	}
+	type = coder_type(first);
+	len = fuzz_u8(in);
+	/* The two large ones. */
+	if (len == 0xff)
+		len = fuzz_u16(in);
+	p = fuzz_take(in, len, &got);
+	while (n-- > 0)
+		coder_message(c, type, p, got);
 	coder_grow(c, type, p, got);
 }
 

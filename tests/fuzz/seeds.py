@@ -72,6 +72,11 @@ def handup():
                              SYN_OPTIONS if room % 2 else ())))
         save("handup%d" % v, "marked", b"\x00\x03" + bytes(
             probe(v, "udp", 5, 0) / Raw(MARK + bytes(28))))
+    # Too short for a mark, from a port that turned probes come from.
+    for room in (0, 3, 4):
+        save("handup4", "back-%d" % room, b"\x00\x03" + bytes(
+            IP(src=CLIENT[4], dst=HOST[4], ttl=5) /
+            UDP(sport=33500, dport=33436) / Raw(bytes(room))))
     save("handup4", "fragment", b"\x00\x02" + bytes(
         IP(src=CLIENT[4], dst=HOST[4], ttl=5, flags="MF") /
         UDP(sport=40001, dport=33436) / Raw(bytes(16))))
@@ -198,6 +203,11 @@ def streams():
         save("imsg", "fd-%d" % how, head + pieces(
             message(7, b"fd", 0x80000000), [255], 0x0f) + pieces(
                 message(8, b"fd", 0x80000000), [8, 40], 0x0f))
+        # Two descriptors at once, and three.
+        for op in (0x2f, 0x4f):
+            save("imsg", "fds-%d-%x" % (how, op), head + pieces(
+                message(7, b"fd", 0x80000000), [255], op) + pieces(
+                    message(1), [255]))
     save("imsg", "short", b"\x00\x80" + pieces(
         struct.pack("=IIII", 1, 15, 0, 0), [16]))
 
@@ -324,15 +334,25 @@ def coders():
          coded(0x106, anyone) + coded(0x106, rule) + coded(0x107, rule) +
          number(0x108, 7) + number(0x109, 7))
     small("many", number(0x102, 7) + coded(0x103, common) +
-         coded(0x104, listen4) * 66)
+         b"\xed" + coded(0x104, listen4))
     small("ports", number(0x102, 7) + coded(0x103, common) +
-         coded(0x105, ports) * 34 + number(0x108, 7))
+         b"\xec" + coded(0x105, ports) + number(0x108, 7))
+    for kind in (0x106, 0x107):
+        small("rules-%x" % kind, number(0x102, 7) + coded(0x103, common) +
+              b"\xff" + coded(kind, rule) + number(0x108, 7))
+    full = number(0x102, 7) + coded(0x103, common)
+    for part in (listen4, listen6):
+        full += b"\xec" + coded(0x104, part)
+    small("full", full + number(0x108, 7))
     small("order", number(0x102, 7) + coded(0x103, common) +
          coded(0x107, rule) + coded(0x106, rule))
     ident = struct.pack("=II", 3, 4)
     head = bytes(probe(4, "udp", 5, 32))
     small("probe", coded(0x300, ident + struct.pack(
         "=BBBBBBBHH", 0, 0, 5, 0, 0, 0, 0, len(head), len(head)) + head))
+    long = bytes(probe(4, "udp", 5, 260))
+    small("probe-long", coded(0x300, ident + struct.pack(
+        "=BBBBBBBHH", 0, 0, 5, 0, 0, 0, 0, len(long), 200) + long[:200]))
     small("match", coded(0x301, ident + struct.pack(
         "=BBBBB16sQH", 0, 0, 11, 0, 32, bytes([203, 0, 113, 1]), 1000, 8) +
         bytes(8)))
