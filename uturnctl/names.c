@@ -169,6 +169,19 @@ names_collect(struct names_question *q, const struct reply *r)
 		}
 }
 
+/* By sendmsg(2), which is left to uturnctl, and without SIGPIPE. */
+static int
+names_send(int fd, struct names_question *q)
+{
+	struct iovec iov = { .iov_base = q, .iov_len = sizeof(*q) };
+	struct msghdr msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.msg_iov = &iov;
+	msg.msg_iovlen = 1;
+	return (sendmsg(fd, &msg, MSG_NOSIGNAL) == -1 ? -1 : 0);
+}
+
 /* One answer.  Returns 1, or 0: there will be no more. */
 static int
 names_take(struct names *names)
@@ -197,7 +210,7 @@ names_ask(struct names *names, const struct reply *r, int64_t deadline)
 	names_collect(q, r);
 	names->entry = calloc(q->n + 1, sizeof(*names->entry));
 	if (q->n == 0 || names->entry == NULL ||
-	    write(names->fd, q, sizeof(*q)) == -1) {
+	    names_send(names->fd, q) == -1) {
 		free(q);
 		return;
 	}

@@ -281,6 +281,44 @@ test_many(void **state)
 	    names_find(&f->names, FAMILY_V4, &hops[NAMES_MAX - 1].router));
 }
 
+/* It went before it was asked. */
+static void
+test_gone(void **state)
+{
+	struct fixture *f = *state;
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+	close(sv[1]);
+	f->names.fd = sv[0];
+	names_ask(&f->names, &f->r, loop_now() + 20 * NS_PER_S);
+	assert_null(name(f, 0));
+}
+
+/* What it says is not believed. */
+static void
+test_lies(void **state)
+{
+	static const uint32_t beyond = HOPS;
+	struct fixture *f = *state;
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+	assert_int_equal(
+	    send(sv[1], &beyond, sizeof(beyond), 0), sizeof(beyond));
+	f->names.fd = sv[0];
+	names_ask(&f->names, &f->r, loop_now() + 20 * NS_PER_S);
+	assert_null(name(f, 0));
+	names_free(&f->names);
+	close(sv[1]);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+	assert_int_equal(send(sv[1], &beyond, 3, 0), 3);
+	f->names.fd = sv[0];
+	names_ask(&f->names, &f->r, loop_now() + 20 * NS_PER_S);
+	assert_null(name(f, 0));
+	close(sv[1]);
+}
+
 static void
 test_none(void **state)
 {
@@ -307,6 +345,8 @@ main(void)
 		TEST(test_rights),
 		TEST(test_never_root),
 		TEST(test_many),
+		TEST(test_gone),
+		TEST(test_lies),
 		TEST(test_none),
 	};
 
