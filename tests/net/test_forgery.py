@@ -39,7 +39,7 @@ ECHO_REPLY = {4: 0, 6: 129}
 def silent_lab():
     """r5 sends no error of its own (TTL 64); the client answers no echo
     request and no SYN, so that mirrored probes stay open as well."""
-    with Lab() as lab:
+    with Lab(delay=0) as lab:
         lab.iptables("r5", 4, "filter",
                      "-A OUTPUT -p icmp -m ttl --ttl-eq 64 -j DROP")
         lab.iptables("r5", 6, "filter",

@@ -37,7 +37,7 @@ SERVED = ("inflections", "turned", "relayed", "ended", "dropped", "late",
 
 @pytest.fixture(scope="module", name="lab")
 def own_lab():
-    with Lab() as lab:
+    with Lab(delay=0) as lab:
         yield lab
 
 
