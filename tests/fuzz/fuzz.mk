@@ -26,7 +26,9 @@ OPT	:= -O1 -g
 FUZZ_MAIN := -fsanitize=fuzzer
 else ifeq ($(VARIANT),cov)
 CC	:= clang
-HARDEN	:= -fprofile-instr-generate -fcoverage-mapping -fPIE
+# Counters in a shared mapping: what ends by abort or _exit counts, too.
+HARDEN	:= -fprofile-instr-generate -fcoverage-mapping \
+	-mllvm -runtime-counter-relocation -fPIE
 HARDEN_LD := -pie -fprofile-instr-generate
 OPT	:= -O0 -g
 FUZZ_MAIN := $(B)/tests/fuzz/replay.o
