@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/addr.h"
 #include "common/imsg.h"
@@ -47,47 +48,151 @@
 
 struct msg_writer {
 	struct imsgbuf *ibuf;
-	struct ibuf *msg; /* NULL: no message, after a failure */
-	int error;        /* errno of the failure */
+	struct ibuf *msg; /* NULL: no message */
+	uint8_t *p;       /* where the next field goes */
+	size_t left;      /* bytes of payload that are still to be written */
+	int error;        /* errno of the first failure */
 };
 
-/* msg_write_begin: a message that will have a payload of len bytes. */
+/*
+ * msg_write_begin: a message with a payload of exactly len bytes, which the
+ * fields that follow must fill.
+ */
 void msg_write_begin(struct msg_writer *, struct imsgbuf *, uint32_t type,
     uint32_t peerid, size_t len);
-void msg_write_u8(struct msg_writer *, uint8_t);
-void msg_write_u16(struct msg_writer *, uint16_t);
-void msg_write_u32(struct msg_writer *, uint32_t);
-void msg_write_u64(struct msg_writer *, uint64_t);
-void msg_write_bytes(struct msg_writer *, const void *, size_t len);
 /* msg_write_end: queues it and returns 0, or frees it: -1 with errno. */
 int msg_write_end(struct msg_writer *);
+/* msg_write_fault: more fields than bytes, or a message that never was. */
+void msg_write_fault(struct msg_writer *);
+
+/* The fields.  Inline, as every packet passes through some forty of them. */
+static inline void
+msg_write_bytes(struct msg_writer *w, const void *p, size_t len)
+{
+	if (len > w->left) {
+		msg_write_fault(w);
+		return;
+	}
+	if (len == 0)
+		return;
+	memcpy(w->p, p, len);
+	w->p += len;
+	w->left -= len;
+}
+
+static inline void
+msg_write_u8(struct msg_writer *w, uint8_t v)
+{
+	msg_write_bytes(w, &v, sizeof(v));
+}
+
+static inline void
+msg_write_u16(struct msg_writer *w, uint16_t v)
+{
+	msg_write_bytes(w, &v, sizeof(v));
+}
+
+static inline void
+msg_write_u32(struct msg_writer *w, uint32_t v)
+{
+	msg_write_bytes(w, &v, sizeof(v));
+}
+
+static inline void
+msg_write_u64(struct msg_writer *w, uint64_t v)
+{
+	msg_write_bytes(w, &v, sizeof(v));
+}
 
 struct msg_reader {
-	struct ibuf view; /* what is left of the payload */
+	const uint8_t *p; /* the next field */
+	size_t left;      /* bytes not read yet */
 	const char *why;  /* the first fault, a constant text; NULL: none */
 };
 
 /* msg_read_begin: takes the whole payload, which may be empty. */
 void msg_read_begin(struct msg_reader *, struct imsg *);
-/* msg_read_*: the next field, or 0 after a fault. */
-uint8_t msg_read_u8(struct msg_reader *);
-uint16_t msg_read_u16(struct msg_reader *);
-uint32_t msg_read_u32(struct msg_reader *);
-uint64_t msg_read_u64(struct msg_reader *);
-void msg_read_bytes(struct msg_reader *, void *, size_t len);
-/* msg_read_enum: one byte, 0..last - 1; else `why` is the fault. */
-unsigned int
-msg_read_enum(struct msg_reader *, unsigned int last, const char *why);
 /* msg_read_addr: 16 bytes, those behind an IPv4 address zero. */
 void msg_read_addr(struct msg_reader *, enum family, struct addr *);
-/* msg_read_require: unless ok, `why` is the fault (if it is the first). */
-void msg_read_require(struct msg_reader *, int ok, const char *why);
-/* msg_read_left: bytes not read yet. */
-size_t msg_read_left(const struct msg_reader *);
 /*
  * msg_read_end: requires that nothing is left.  Returns 0, or -1 with the
  * fault in *why.
  */
 int msg_read_end(struct msg_reader *, const char **why);
+
+/* msg_read_left: bytes not read yet. */
+static inline size_t
+msg_read_left(const struct msg_reader *r)
+{
+	return (r->left);
+}
+
+/* msg_read_require: unless ok, `why` is the fault (if it is the first). */
+static inline void
+msg_read_require(struct msg_reader *r, int ok, const char *why)
+{
+	if (r->why == NULL && !ok)
+		r->why = why;
+}
+
+/* msg_read_*: the next field; after a fault nothing, and integers are 0. */
+static inline void
+msg_read_bytes(struct msg_reader *r, void *p, size_t len)
+{
+	msg_read_require(r, len <= r->left, "payload too short");
+	if (r->why != NULL || len == 0)
+		return;
+	memcpy(p, r->p, len);
+	r->p += len;
+	r->left -= len;
+}
+
+static inline uint8_t
+msg_read_u8(struct msg_reader *r)
+{
+	uint8_t v = 0;
+
+	msg_read_bytes(r, &v, sizeof(v));
+	return (v);
+}
+
+static inline uint16_t
+msg_read_u16(struct msg_reader *r)
+{
+	uint16_t v = 0;
+
+	msg_read_bytes(r, &v, sizeof(v));
+	return (v);
+}
+
+static inline uint32_t
+msg_read_u32(struct msg_reader *r)
+{
+	uint32_t v = 0;
+
+	msg_read_bytes(r, &v, sizeof(v));
+	return (v);
+}
+
+static inline uint64_t
+msg_read_u64(struct msg_reader *r)
+{
+	uint64_t v = 0;
+
+	msg_read_bytes(r, &v, sizeof(v));
+	return (v);
+}
+
+/* msg_read_enum: one byte, 0..last - 1; else `why` is the fault. */
+static inline unsigned int
+msg_read_enum(struct msg_reader *r, unsigned int last, const char *why)
+{
+	uint8_t v;
+
+	v = msg_read_u8(r);
+	msg_read_require(r, v < last, why);
+	/* Never hand out a value that an array index could suffer from. */
+	return (v < last ? v : 0);
+}
 
 #endif /* COMMON_MSG_IO_H */

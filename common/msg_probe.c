@@ -107,7 +107,8 @@ msg_get_match(struct imsg *imsg, struct msg_match *m, const char **why)
 {
 	struct msg_reader r;
 
-	memset(m, 0, sizeof(*m));
+	/* The data is as good as its length. */
+	memset(m, 0, offsetof(struct msg_match, data));
 	msg_read_begin(&r, imsg);
 	msg_read_id(&r, &m->id);
 	m->kind = msg_read_enum(&r, MATCH_KIND_LAST, "bad kind of match");

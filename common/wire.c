@@ -3,6 +3,9 @@
  * ISC licence, see LICENSE.
  */
 
+#include <endian.h>
+#include <string.h>
+
 #include "common/wire.h"
 
 size_t
@@ -43,17 +46,29 @@ uint32_t
 wire_sum(uint32_t sum, const void *p, size_t len)
 {
 	const uint8_t *b = p;
-	uint64_t s = sum;
-	size_t i;
+	uint64_t s = 0;
+	uint32_t word;
+	uint16_t rest;
 
-	for (i = 0; i + 1 < len; i += 2)
-		s += (uint32_t)b[i] << 8 | b[i + 1];
-	if (i < len)
-		s += (uint32_t)b[i] << 8;
-	/* A one's complement sum: what overflows comes back at the end. */
-	while (s > UINT32_MAX)
-		s = (s & UINT32_MAX) + (s >> 32);
-	return ((uint32_t)s);
+	/*
+	 * Four bytes at a time, in the host's order: a one's complement sum is
+	 * the same in either, with its bytes swapped (RFC 1071, 2 B).
+	 */
+	for (; len >= sizeof(word); len -= sizeof(word), b += sizeof(word)) {
+		memcpy(&word, b, sizeof(word));
+		s += word;
+	}
+	if (len > 0) {
+		word = 0;
+		memcpy(&word, b, len);
+		s += word;
+	}
+	while (s > UINT16_MAX)
+		s = (s & UINT16_MAX) + (s >> 16);
+	rest = be16toh((uint16_t)s);
+	/* What overflows comes back at the end. */
+	s = (uint64_t)sum + rest;
+	return ((uint32_t)((s & UINT32_MAX) + (s >> 32)));
 }
 
 uint16_t
@@ -80,35 +95,6 @@ wire_pseudo(enum family f, const struct addr *src, const struct addr *dst,
 	sum = wire_sum(0, src->b, addr_len(f));
 	sum = wire_sum(sum, dst->b, addr_len(f));
 	return (wire_sum(sum, tail, sizeof(tail)));
-}
-
-uint16_t
-wire_get16(const uint8_t *p)
-{
-	return ((uint16_t)(p[0] << 8 | p[1]));
-}
-
-uint32_t
-wire_get32(const uint8_t *p)
-{
-	return ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3]);
-}
-
-void
-wire_put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-void
-wire_put32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
 }
 
 uint8_t

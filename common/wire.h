@@ -115,10 +115,34 @@ uint32_t wire_pseudo(enum family, const struct addr *src,
     const struct addr *dst, uint8_t ipproto, size_t len);
 
 /* Unaligned big-endian reads and writes. */
-uint16_t wire_get16(const uint8_t *);
-uint32_t wire_get32(const uint8_t *);
-void wire_put16(uint8_t *, uint16_t);
-void wire_put32(uint8_t *, uint32_t);
+static inline uint16_t
+wire_get16(const uint8_t *p)
+{
+	return ((uint16_t)(p[0] << 8 | p[1]));
+}
+
+static inline uint32_t
+wire_get32(const uint8_t *p)
+{
+	return ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3]);
+}
+
+static inline void
+wire_put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static inline void
+wire_put32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
 
 /* wire_ipproto: the IP protocol number of a probe's protocol. */
 uint8_t wire_ipproto(enum family, enum proto);

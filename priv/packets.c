@@ -27,7 +27,6 @@ packets_hand_up(struct priv *p, struct record *rec)
 
 	if (ibuf_pool_avail(p->to_engine) <= PACKETS_RESERVE)
 		return (-1);
-	memset(&mp, 0, sizeof(mp));
 	mp.id = records_id(p->records, rec);
 	mp.family = rec->probe.family;
 	mp.proto = rec->probe.proto;
@@ -119,7 +118,6 @@ packets_match(struct priv *p, struct record *rec, const struct match *m,
 {
 	struct msg_match mm;
 
-	memset(&mm, 0, sizeof(mm));
 	mm.id = records_id(p->records, rec);
 	mm.kind = m->kind;
 	mm.from_client = (uint8_t)addr_equal(&m->router, &rec->probe.src);
@@ -130,7 +128,10 @@ packets_match(struct priv *p, struct record *rec, const struct match *m,
 	rec->rtt_ns =
 	    p->now > rec->sent_at ? (uint64_t)(p->now - rec->sent_at) : 0;
 	mm.rtt_ns = rec->rtt_ns;
-	if (m->kind == MATCH_ERROR) {
+	mm.datalen = 0;
+	/* A bare quote, behind which no object can stand, says nothing new. */
+	if (m->kind == MATCH_ERROR &&
+	    m->datalen >= EXT_QUOTE + EXT_HDR + EXT_OBJ_HDR) {
 		mm.datalen =
 		    m->datalen < MSG_MATCH_DATA ? m->datalen : MSG_MATCH_DATA;
 		memcpy(mm.data, pkt + m->data, mm.datalen);

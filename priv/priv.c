@@ -184,19 +184,20 @@ priv_poll_set(struct pollfd *pfd, int fd, const struct imsgbuf *ib)
 		pfd->events |= POLLOUT;
 }
 
+/* The engine first: it decides while we give verdicts. */
 static void
 priv_write(struct priv *p)
 {
+	/* EPIPE: the next read finds the end and says so. */
+	if (imsgbuf_queuelen(&p->engine) > 0 &&
+	    imsgbuf_write(&p->engine) == -1 && errno != EPIPE)
+		priv_violation(p, "engine: write: %s", strerror(errno));
 	priv_flush(p);
 	if (nfqueue_flush(p->queue) == -1) {
 		log_warn("queue: verdicts");
 		(void)imsgbuf_write(&p->controller);
 		_exit(EXIT_LOST);
 	}
-	/* EPIPE: the next read finds the end and says so. */
-	if (imsgbuf_queuelen(&p->engine) > 0 &&
-	    imsgbuf_write(&p->engine) == -1 && errno != EPIPE)
-		priv_violation(p, "engine: write: %s", strerror(errno));
 	if (imsgbuf_queuelen(&p->controller) > 0 &&
 	    imsgbuf_write(&p->controller) == -1 && errno != EPIPE)
 		priv_violation(p, "controller: write: %s", strerror(errno));
@@ -209,6 +210,31 @@ priv_deadline(struct priv *p)
 	if (nfqueue_owed(p->queue) > 0)
 		return (p->now + NS_PER_MS);
 	return (records_next_due(p->records));
+}
+
+/*
+ * What was not sent yet can't have met anything: so the outbox first.  A
+ * router on this very host has answered before the send comes back; to look
+ * for that at once saves a wait.
+ */
+static void
+priv_network(struct priv *p, const struct pollfd *pfds)
+{
+	static const enum priv_slot slots[FAMILY_MAX] = { SLOT_CAPTURE4,
+		SLOT_CAPTURE6 };
+	enum family family;
+	int turned[FAMILY_MAX] = { 0 };
+	size_t i;
+
+	for (i = 0; i < p->outbox.n; i++)
+		if (p->outbox.pkt[i].kind == OUT_TURN)
+			turned[p->outbox.pkt[i].family] = 1;
+	priv_flush(p);
+	for (family = FAMILY_V4; family < FAMILY_MAX; family++)
+		if (turned[family] || loop_readable(&pfds[slots[family]]))
+			priv_capture_read(p, family);
+	if (loop_readable(&pfds[SLOT_QUEUE]))
+		priv_queue_read(p);
 }
 
 static void
@@ -235,14 +261,7 @@ priv_loop(struct priv *p)
 		/* Orders first: they free records for what follows. */
 		if (loop_readable(&pfds[SLOT_ENGINE]))
 			priv_engine_read(p);
-		/* What was not sent yet can't have met anything. */
-		priv_flush(p);
-		if (loop_readable(&pfds[SLOT_CAPTURE4]))
-			priv_capture_read(p, FAMILY_V4);
-		if (loop_readable(&pfds[SLOT_CAPTURE6]))
-			priv_capture_read(p, FAMILY_V6);
-		if (loop_readable(&pfds[SLOT_QUEUE]))
-			priv_queue_read(p);
+		priv_network(p, pfds);
 		priv_expire(p);
 		priv_write(p);
 	}

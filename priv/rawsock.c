@@ -125,7 +125,7 @@ rawsock_address4(struct rawsock *rs, size_t i, const struct outbox_packet *p)
 	memcpy(&info.ipi_spec_dst, p->route.b, 4);
 	memset(&rs->control[i], 0, sizeof(rs->control[i]));
 	mh->msg_control = &rs->control[i];
-	mh->msg_controllen = sizeof(rs->control[i].v4);
+	mh->msg_controllen = CMSG_LEN(sizeof(info));
 	cm = CMSG_FIRSTHDR(mh);
 	cm->cmsg_level = IPPROTO_IP;
 	cm->cmsg_type = IP_PKTINFO;
@@ -150,7 +150,8 @@ rawsock_address6(struct rawsock *rs, size_t i, const struct outbox_packet *p)
 	memcpy(&info.ipi6_addr, p->route.b, 16);
 	memset(&rs->control[i], 0, sizeof(rs->control[i]));
 	mh->msg_control = &rs->control[i];
-	mh->msg_controllen = sizeof(rs->control[i].v6);
+	/* Without the padding the kernel has room for it on its stack. */
+	mh->msg_controllen = CMSG_LEN(sizeof(info));
 	cm = CMSG_FIRSTHDR(mh);
 	cm->cmsg_level = IPPROTO_IPV6;
 	cm->cmsg_type = IPV6_PKTINFO;

@@ -55,36 +55,34 @@ struct record {
 	enum record_state state;
 	uint8_t by_order; /* FREE: the last probe ended by an order */
 	uint8_t settled;  /* EXPIRED(settle) went up */
-	/* the probe, as the hand-up checks read it (host order ports) */
-	struct handup probe;
-	uint16_t headlen;
-	uint8_t head[WIRE_HEAD_MAX];
+	uint8_t matched;  /* it met something */
+	/* links of records.c: slots or RECORD_NONE */
+	uint8_t queue; /* enum record_queue, or RECORD_Q_MAX */
+	uint8_t indexed;
+	uint8_t wrapped; /* the generation has begun again at 1 */
+	uint32_t qnext, qprev;
+	int64_t due;
 	uint32_t packet_id; /* NFQUEUE's, for the verdict */
-	/* the policy that held when it was handed up */
-	struct policy_listen policy;
-	uint64_t timeout_ns;
-	uint64_t settle_ns;
+	/* sums: bytes answered to the client, turned probe not included */
+	uint32_t answered;
 	/* the turned probe */
-	uint16_t ip_id; /* IPv4 identification */
+	int64_t sent_at; /* ns, CLOCK_MONOTONIC */
+	uint16_t ip_id;  /* IPv4 identification */
 	uint8_t ttl_sent;
 	uint8_t cookie_len; /* bytes of cookie in the payload: 0, 4..8 */
 	uint8_t cookie[RECORD_COOKIE_MAX]; /* TCP: first 4 are seq */
 	uint8_t sent_l4[8];                /* first 8 bytes of L4 as sent */
-	int64_t sent_at;                   /* ns, CLOCK_MONOTONIC */
+	/* the probe, as the hand-up checks read it (host order ports) */
+	struct handup probe;
+	uint16_t headlen;
+	/* the policy that held when it was handed up */
+	struct policy_listen policy;
+	uint64_t timeout_ns;
+	uint64_t settle_ns;
 	/* what it met; its cookie does not point anywhere any more */
 	struct match met;
 	uint64_t rtt_ns; /* from the turned probe to it */
-	uint8_t matched; /* it met something */
-	/* sums: bytes answered to the client, turned probe not included */
-	uint32_t answered;
-	/* links of records.c: slots or RECORD_NONE */
-	int64_t due;
-	uint32_t qnext, qprev;
-	uint8_t queue; /* enum record_queue, or RECORD_Q_MAX */
-	uint32_t next[RECORD_INDEX_MAX], prev[RECORD_INDEX_MAX];
-	uint32_t bucket[RECORD_INDEX_MAX];
-	uint8_t indexed;
-	uint8_t wrapped; /* the generation has begun again at 1 */
+	uint8_t head[WIRE_HEAD_MAX];
 };
 
 struct records;

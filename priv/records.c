@@ -9,6 +9,8 @@
 #include "priv/record.h"
 #include "priv/records_int.h"
 
+#define RECORDS_LINE 64 /* of a cache */
+
 static void
 records_append(struct records *rs, struct record_list *l, struct record *rec)
 {
@@ -87,7 +89,8 @@ records_new(uint32_t n, const uint8_t key[16])
 	rs->n = n;
 	rs->mask = size - 1;
 	memcpy(rs->key, key, sizeof(rs->key));
-	if ((rs->recs = calloc(n, sizeof(*rs->recs))) == NULL)
+	if ((rs->recs = calloc(n, sizeof(*rs->recs))) == NULL ||
+	    (rs->links = calloc(n, sizeof(*rs->links))) == NULL)
 		goto fail;
 	for (x = 0; x < RECORD_INDEX_MAX; x++) {
 		rs->buckets[x] = calloc(size, sizeof(*rs->buckets[x]));
@@ -119,6 +122,7 @@ records_free(struct records *rs)
 		return;
 	for (x = 0; x < RECORD_INDEX_MAX; x++)
 		free(rs->buckets[x]);
+	free(rs->links);
 	free(rs->recs);
 	free(rs);
 }
@@ -158,6 +162,20 @@ records_find(struct records *rs, struct msg_id id, struct record **rp)
 	return (rec->by_order ? RECORD_TWICE : RECORD_LATE);
 }
 
+/* The slot that has been free the longest is also the coldest. */
+static void
+records_prefetch(const struct records *rs, uint32_t slot)
+{
+	const uint8_t *p;
+	size_t at;
+
+	if (slot == RECORD_NONE)
+		return;
+	p = (const uint8_t *)&rs->recs[slot];
+	for (at = 0; at < sizeof(struct record); at += RECORDS_LINE)
+		__builtin_prefetch(p + at, 1);
+}
+
 struct record *
 records_alloc(struct records *rs, int64_t now)
 {
@@ -169,6 +187,7 @@ records_alloc(struct records *rs, int64_t now)
 		return (NULL);
 	rec = &rs->recs[rs->free.head];
 	records_unlink(rs, &rs->free, rec);
+	records_prefetch(rs, rs->free.head);
 	records_unindex(rs, rec);
 	gen = rec->gen + 1;
 	wrapped = rec->wrapped;

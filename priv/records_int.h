@@ -18,12 +18,22 @@ struct record_list {
 	uint32_t tail;
 };
 
+/*
+ * A record's place in the indexes.  Apart from the records, close together:
+ * whoever comes or goes writes into its neighbours, which are anywhere.
+ */
+struct record_link {
+	uint32_t next[RECORD_INDEX_MAX], prev[RECORD_INDEX_MAX];
+	uint32_t bucket[RECORD_INDEX_MAX];
+};
+
 struct records {
 	uint8_t key[KEYED_KEY_LEN];
 	uint32_t n;
 	uint32_t used;
 	uint32_t mask; /* buckets of an index, less one */
 	struct record *recs;
+	struct record_link *links;           /* by slot */
 	uint32_t *buckets[RECORD_INDEX_MAX]; /* slots, or RECORD_NONE */
 	struct record_list free;
 	struct record_list queues[RECORD_Q_MAX];

@@ -58,17 +58,18 @@ records_index(struct records *rs, struct record *rec)
 {
 	struct record_key k[RECORD_INDEX_MAX];
 	uint32_t slot = records_id(rs, rec).slot, *head;
+	struct record_link *l = &rs->links[slot];
 	int i;
 
 	records_key(rec, k);
 	for (i = 0; i < RECORD_INDEX_MAX; i++) {
 		/* The newest first: it is the likeliest to be asked for. */
-		rec->bucket[i] = records_bucket(rs, &k[i]);
-		head = &rs->buckets[i][rec->bucket[i]];
-		rec->prev[i] = RECORD_NONE;
-		rec->next[i] = *head;
+		l->bucket[i] = records_bucket(rs, &k[i]);
+		head = &rs->buckets[i][l->bucket[i]];
+		l->prev[i] = RECORD_NONE;
+		l->next[i] = *head;
 		if (*head != RECORD_NONE)
-			rs->recs[*head].prev[i] = slot;
+			rs->links[*head].prev[i] = slot;
 		*head = slot;
 	}
 	rec->indexed = 1;
@@ -77,17 +78,18 @@ records_index(struct records *rs, struct record *rec)
 void
 records_unindex(struct records *rs, struct record *rec)
 {
+	const struct record_link *l = &rs->links[records_id(rs, rec).slot];
 	int i;
 
 	if (!rec->indexed)
 		return;
 	for (i = 0; i < RECORD_INDEX_MAX; i++) {
-		if (rec->prev[i] == RECORD_NONE)
-			rs->buckets[i][rec->bucket[i]] = rec->next[i];
+		if (l->prev[i] == RECORD_NONE)
+			rs->buckets[i][l->bucket[i]] = l->next[i];
 		else
-			rs->recs[rec->prev[i]].next[i] = rec->next[i];
-		if (rec->next[i] != RECORD_NONE)
-			rs->recs[rec->next[i]].prev[i] = rec->prev[i];
+			rs->links[l->prev[i]].next[i] = l->next[i];
+		if (l->next[i] != RECORD_NONE)
+			rs->links[l->next[i]].prev[i] = l->prev[i];
 	}
 	rec->indexed = 0;
 }
@@ -158,7 +160,7 @@ records_walk(struct records *rs, enum record_index x,
 
 	slot = rs->buckets[x][records_bucket(rs, k)];
 	for (steps = 0; slot != RECORD_NONE && steps < RECORD_WALK_MAX;
-	     steps++, slot = rec->next[x]) {
+	     steps++, slot = rs->links[slot].next[x]) {
 		rec = &rs->recs[slot];
 		if ((a = match_compare(m, rec)) == MATCH_DIFFERS)
 			continue;

@@ -117,7 +117,7 @@ test_sum_edges(void **state)
 	assert_int_equal(wire_sum(7, rfc, 0), 7);
 	/* An odd last byte is the high one of its word. */
 	assert_int_equal(wire_sum(0, ones, 1), 0xff00);
-	assert_int_equal(wire_sum(0, ones, 3), 0x1feff);
+	assert_int_equal(wire_fold(wire_sum(0, ones, 3)), 0xff00);
 	/* The carry out of 32 bits comes back at the end. */
 	assert_int_equal(wire_fold(wire_sum(UINT32_MAX, ones, 6)), 0xffff);
 	assert_int_equal(wire_fold(wire_sum(UINT32_MAX, rfc, 2)), 1);

@@ -120,11 +120,11 @@ check(void)
 		for (i = 0; i <= rs->mask; i++) {
 			prev = RECORD_NONE;
 			for (slot = rs->buckets[x][i]; slot != RECORD_NONE;
-			     slot = rs->recs[slot].next[x]) {
+			     slot = rs->links[slot].next[x]) {
 				assert_true(slot < rs->n && seen < rs->n);
 				assert_true(rs->recs[slot].indexed);
-				assert_int_equal(rs->recs[slot].bucket[x], i);
-				assert_int_equal(rs->recs[slot].prev[x], prev);
+				assert_int_equal(rs->links[slot].bucket[x], i);
+				assert_int_equal(rs->links[slot].prev[x], prev);
 				prev = slot;
 				seen++;
 			}
