@@ -323,7 +323,7 @@ coder_run(struct coder *c, uint32_t type, struct imsg *imsg)
 	}
 }
 
-/* A message that is written without having said how long it is. */
+/* A message of any length, and one that is not filled. */
 static void
 coder_grow(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 {
@@ -333,7 +333,10 @@ coder_grow(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 
 	if (c->out.txpool != NULL)
 		room = ibuf_pool_bufsize(c->out.txpool);
-	msg_write_begin(&w, &c->out, type, 0, 0);
+	msg_write_begin(&w, &c->out, type, 0, len + 1);
+	msg_write_bytes(&w, p, len);
+	FUZZ_CHECK(msg_write_end(&w) == -1);
+	msg_write_begin(&w, &c->out, type, 0, len);
 	msg_write_bytes(&w, p, len);
 	if (msg_write_end(&w) == -1) {
 		FUZZ_CHECK(IMSG_HEADER_SIZE + len > room);
