@@ -5,6 +5,8 @@
 
 /* What the engine does with each message. */
 
+#include <string.h>
+
 #include "common/log.h"
 #include "engine/decide.h"
 #include "engine/state.h"
@@ -19,6 +21,8 @@ static int engine_ping(struct engine *, struct imsg *, const char **);
 static int engine_stop(struct engine *, struct imsg *, const char **);
 static int engine_traces(struct engine *, struct imsg *, const char **);
 static int engine_monitor(struct engine *, struct imsg *, const char **);
+static int engine_list(struct engine *, struct imsg *, const char **);
+static int engine_deny(struct engine *, struct imsg *, const char **);
 static int engine_probe(struct engine *, struct imsg *, const char **);
 static int engine_match(struct engine *, struct imsg *, const char **);
 static int engine_expired(struct engine *, struct imsg *, const char **);
@@ -39,6 +43,8 @@ static const struct engine_handler engine_from_controller[] = {
 	{ MSG_STOP, engine_stop },
 	{ MSG_TRACES, engine_traces },
 	{ MSG_MONITOR, engine_monitor },
+	{ MSG_LIST, engine_list },
+	{ MSG_DENY, engine_deny },
 };
 
 static const struct engine_handler engine_from_priv[] = {
@@ -193,6 +199,29 @@ engine_monitor(struct engine *e, struct imsg *imsg, const char **why)
 	return (0);
 }
 
+static int
+engine_list(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct msg_list list;
+
+	if (msg_get_list(imsg, &list, why) == -1)
+		return (-1);
+	return (lister_ask(&e->lister, &list, e->gate, &e->deny,
+	    imsg_get_id(imsg), e->now, why));
+}
+
+static int
+engine_deny(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct msg_deny deny;
+
+	if (msg_get_deny(imsg, &deny, why) == -1)
+		return (-1);
+	engine_queued(msg_put_u8(&e->ib[ENGINE_CONTROLLER], MSG_DENY_DONE,
+	    imsg_get_id(imsg), (uint8_t)deny_set(&e->deny, &deny, e->now)));
+	return (0);
+}
+
 /* Nothing is made of them where nobody listens. */
 static struct traces_events *
 engine_listens(const struct engine *e, struct traces_events *events)
@@ -213,7 +242,7 @@ engine_note_probe(struct engine *e, uint32_t slot, uint32_t order,
 {
 	struct traces_events events;
 
-	if (order != MSG_TURN && order != MSG_INFLECT) {
+	if (probe->observe || (order != MSG_TURN && order != MSG_INFLECT)) {
 		traces_skip(e->traces, slot);
 		return;
 	}
@@ -227,7 +256,8 @@ static void
 engine_order(struct engine *e, struct msg_id id, uint32_t order,
     const struct pending_probe *keep)
 {
-	if (order == MSG_TURN)
+	/* Where all is passed nothing comes back. */
+	if (order == MSG_TURN && !keep->observe)
 		pending_turned(e->pending, id, keep);
 	engine_note_probe(e, id.slot, order, keep);
 	if (order != 0)
@@ -254,7 +284,8 @@ engine_others(struct engine *e, const struct decision *d)
 static int
 engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 {
-	struct decide decide = { e->policy, e->gate, e->limit, e->waiting };
+	struct decide decide = { e->policy, e->gate, e->limit, e->waiting,
+		&e->deny };
 	struct pending_probe keep;
 	struct msg_probe probe;
 	struct decision d;
@@ -269,6 +300,10 @@ engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 		    msg_put_order(&e->ib[ENGINE_PRIV], MSG_PASS, probe.id));
 		return (0);
 	}
+	/* A verdict that waits would be felt. */
+	if (probe.observe)
+		decide.waiting = NULL;
+	memset(&keep, 0, sizeof(keep));
 	decide_probe(&decide, &probe, e->now, &keep, &d);
 	stats_count(&e->stats, d.stats, probe.family, probe.proto);
 	engine_others(e, &d);
@@ -290,6 +325,8 @@ engine_match(struct engine *e, struct imsg *imsg, const char **why)
 	    decide_match(e->policy, probe, before, &match, &d, why) == -1)
 		return (-1);
 	stats_count(&e->stats, d.stats, probe->family, probe->proto);
+	if (match.kind == MATCH_ERROR && !match.from_client)
+		stats_rtt(&e->stats, probe->family, match.rtt_ns);
 	traces_match(e->traces, match.id.slot, &match,
 	    policy_hidden(e->policy, probe->family, &match.router), e->now,
 	    engine_listens(e, &events));

@@ -25,7 +25,8 @@ struct pending_probe {
 	enum policy_relay relay;
 	enum policy_turn turn;
 	enum policy_unreachable unreachable;
-	uint8_t rank; /* enum limit_rank, by which it was admitted */
+	uint8_t rank;    /* enum limit_rank, by which it was admitted */
+	uint8_t observe; /* the packet process passes it in any case */
 	uint16_t len;
 	struct addr client;
 	struct addr listen; /* the probe's destination */

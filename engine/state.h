@@ -14,8 +14,10 @@
 #include "common/msg.h"
 #include "common/policy.h"
 #include "common/stats.h"
+#include "engine/deny.h"
 #include "engine/gate.h"
 #include "engine/limit.h"
+#include "engine/lister.h"
 #include "engine/monitor.h"
 #include "engine/pending.h"
 #include "engine/traces.h"
@@ -72,6 +74,8 @@ struct engine {
 	struct pending *pending;
 	struct traces *traces;
 	struct monitor monitor;
+	struct lister lister;
+	struct deny deny;
 };
 
 /* After the packet process is gone, a STOP may still come this long, ns. */

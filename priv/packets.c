@@ -35,6 +35,7 @@ packets_hand_up(struct priv *p, struct record *rec)
 	mp.turn = rec->policy.turn;
 	mp.inflection = rec->policy.inflection;
 	mp.unreachable = rec->policy.unreachable;
+	mp.observe = rec->observe;
 	mp.len = rec->probe.len;
 	mp.headlen = rec->headlen;
 	memcpy(mp.head, rec->head, rec->headlen);
@@ -73,6 +74,7 @@ packets_take(void *arg, const struct nfqueue_packet *np)
 	rec->policy = p->policy->listen[probe.listen];
 	rec->timeout_ns = p->policy->timeout_ns;
 	rec->settle_ns = p->policy->settle_ns;
+	rec->observe = p->policy->observe;
 	if (packets_hand_up(p, rec) == -1) {
 		p->stats.tally[TALLY_BUSY]++;
 		packets_accept(p, np->id);
@@ -80,6 +82,7 @@ packets_take(void *arg, const struct nfqueue_packet *np)
 		return;
 	}
 	p->stats.stat[STAT_PROBES][probe.family][probe.proto]++;
+	p->probed_at = p->now;
 }
 
 void

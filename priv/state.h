@@ -46,6 +46,7 @@ struct priv {
 	struct stats stats;
 	struct child_log log;
 	uint64_t sequence; /* the queue's, last read */
+	int64_t probed_at; /* the last probe's hand-up, ns; 0: none */
 };
 
 /*

@@ -57,7 +57,7 @@ test_setup(void **state)
 	for (i = 0; i < ENGINE_PEERS; i++)
 		if (proc_socketpair(f->fd[i], 65536) == -1)
 			return (-1);
-	tx = ibuf_pool_new(16, IMSG_HEADER_SIZE + max);
+	tx = ibuf_pool_new(32, IMSG_HEADER_SIZE + max);
 	rx = ibuf_pool_new(4, IMSG_HEADER_SIZE + max);
 	if (tx == NULL || rx == NULL ||
 	    imsgbuf_init(&f->e.ib[ENGINE_CONTROLLER], f->fd[0][0]) == -1 ||
@@ -565,6 +565,84 @@ test_endings(void **state)
 	}
 }
 
+/* Its orders are for the counters: nothing is kept of the probe. */
+static void
+test_observe(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_ask ask = { 0 };
+	struct traces_copy copy;
+	struct msg_id id = { 0, 1 };
+	struct msg_probe p;
+
+	configure(f, 1);
+	traces_set(f->e.traces, TRACES, 600ULL * NS_PER_S);
+	packet_probe(PACKET_UDP4, FAMILY_V4, PROTO_UDP, &p);
+	packet_set_ttl(&p, 3);
+	p.id = id;
+	p.observe = 1;
+	assert_int_equal(msg_put_probe(&f->priv, &p), 0);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_TURN, id);
+	assert_int_equal(traces_next(f->e.traces, &ask, f->e.now, &copy), 0);
+	/* The slot is free for the next one, which is served. */
+	id.gen = 2;
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 3, id);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_TURN, id);
+	assert_int_equal(traces_next(f->e.traces, &ask, f->e.now, &copy), 1);
+	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 0);
+	match_put(f, id, ICMP4_TIMEX, 0, 0);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_ANSWER, id);
+	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 1);
+}
+
+/* Denied, listed, and no longer denied; through another configuration. */
+static void
+test_deny(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_deny d = { .family = FAMILY_V4, .ms = 60000 }, row;
+	struct msg_list list = { LIST_DENIED, 0 };
+	struct msg_id id = { 0, 1 };
+	struct imsg imsg;
+	const char *why;
+	uint8_t done;
+
+	configure(f, 1);
+	assert_int_equal(msg_put_deny(&f->controller, MSG_DENY, 7, &d), 0);
+	assert_int_equal(turn(f), 0);
+	assert_int_equal(next(&f->controller, &imsg), MSG_DENY_DONE);
+	assert_int_equal(imsg_get_id(&imsg), 7);
+	assert_int_equal(msg_get_u8(&imsg, 9, &done, &why), 0);
+	imsg_free(&imsg);
+	assert_int_equal(done, DENYING_DONE);
+	configure(f, 2);
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 3, id);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_PASS, id);
+	assert_int_equal(f->e.stats.stat[STAT_DENIED][FAMILY_V4][PROTO_UDP], 1);
+
+	assert_int_equal(msg_put_list(&f->controller, MSG_LIST, 8, &list), 0);
+	assert_int_equal(turn(f), 0);
+	assert_int_equal(next(&f->controller, &imsg), MSG_DENIED);
+	assert_int_equal(imsg_get_id(&imsg), 8);
+	assert_int_equal(msg_get_deny(&imsg, &row, &why), 0);
+	imsg_free(&imsg);
+	assert_int_equal(row.len, 0);
+	assert_int_equal(row.ms, 60000);
+	expect_u32(&f->controller, MSG_LIST_END, 0);
+
+	d.remove = 1;
+	d.ms = 0;
+	assert_int_equal(msg_put_deny(&f->controller, MSG_DENY, 9, &d), 0);
+	id.gen = 2;
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 3, id);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_TURN, id);
+}
+
 #define FRESH(test) \
 	cmocka_unit_test_setup_teardown(test, test_setup, test_teardown)
 
@@ -577,6 +655,8 @@ main(void)
 		FRESH(test_requests),
 		FRESH(test_full),
 		FRESH(test_burst),
+		FRESH(test_observe),
+		FRESH(test_deny),
 		FRESH(test_no_allocation),
 		cmocka_unit_test(test_endings),
 	};
