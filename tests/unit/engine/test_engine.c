@@ -299,6 +299,72 @@ test_probes(void **state)
 	expect_nothing(&f->priv);
 }
 
+/* Leaves of `limit total` only what is kept for who waits or is gated. */
+static void
+limits_use_up(struct fixture *f)
+{
+	struct limit_ask ask;
+	struct addr other;
+	uint32_t n;
+
+	f->e.policy->limit_total.rate = 1;
+	f->e.policy->limit_total.burst = 64;
+	limit_set(f->e.limit, f->e.policy, f->e.now);
+	memset(&other, 0, sizeof(other));
+	memset(&ask, 0, sizeof(ask));
+	ask.family = FAMILY_V4;
+	ask.client = &other;
+	ask.ttl = 1;
+	ask.rank = LIMIT_OPENS;
+	for (n = 1; limit_take(f->e.limit, &ask, f->e.now) == LIMIT_OK; n++) {
+		assert_true(n < 100);
+		wire_put32(other.b, n << 8);
+	}
+}
+
+/*
+ * A first probe over limit gets no order until its source's next one comes,
+ * unless the packet process was quicker and has used its slot again.
+ */
+static void
+test_waiting(void **state)
+{
+	const struct policy_fixed few = { .pending = PENDING, .queue_len = 4 };
+	const struct policy_fixed f64 = { .pending = PENDING, .queue_len = 64 };
+	struct fixture *f = *state;
+	struct msg_id a = { 0, 1 }, b = { 1, 1 }, c = { 2, 1 }, d = { 3, 1 };
+
+	assert_int_equal(engine_room_to_wait(&f->e, &few), 0);
+	assert_null(f->e.waiting);
+	assert_int_equal(engine_room_to_wait(&f->e, &f64), 0);
+	assert_non_null(f->e.waiting);
+	configure(f, 1);
+	limits_use_up(f);
+
+	/* Woken by the second probe. */
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 1, a);
+	assert_int_equal(turn(f), 0);
+	expect_nothing(&f->priv);
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 2, b);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_INFLECT, a);
+	expect_order(f, MSG_TURN, b);
+
+	/* Another protocol's gate is another one. */
+	probe_put(f, PACKET_ICMP4, PROTO_ICMP, 1, c);
+	assert_int_equal(turn(f), 0);
+	expect_nothing(&f->priv);
+	/* The slot was used again: nothing is ordered for its old probe. */
+	c.gen = 2;
+	probe_put(f, PACKET_TCP4, PROTO_TCP, 9, c);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_PASS, c);
+	probe_put(f, PACKET_ICMP4, PROTO_ICMP, 2, d);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_TURN, d);
+	expect_nothing(&f->priv);
+}
+
 static void
 test_requests(void **state)
 {
@@ -652,6 +718,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		FRESH(test_configure),
 		FRESH(test_probes),
+		FRESH(test_waiting),
 		FRESH(test_requests),
 		FRESH(test_full),
 		FRESH(test_burst),
