@@ -116,45 +116,61 @@ decode_row(struct imsg *imsg, unsigned int which, const char **why)
 	return (rc);
 }
 
+/* The messages between engine and packet process. */
+static int
+decode_packets(struct random_room *room, struct imsg *imsg, unsigned int which,
+    const char **why)
+{
+	struct msg_answer answer;
+	struct msg_probe probe;
+	struct msg_id id;
+	enum msg_expiry expiry;
+	int rc;
+
+	switch (which) {
+	case 0:
+		rc = msg_get_probe(imsg, &probe, why);
+		if (rc == 0)
+			assert_true(probe.headlen <= sizeof(probe.head) &&
+			    probe.family < FAMILY_MAX &&
+			    probe.proto < PROTO_MAX);
+		return (rc);
+	case 1:
+		rc = msg_get_match(imsg, &room->match, why);
+		if (rc == 0)
+			assert_true(
+			    room->match.datalen <= sizeof(room->match.data));
+		return (rc);
+	case 2:
+		rc = msg_get_answer(imsg, &answer, why);
+		if (rc == 0)
+			assert_true(answer.objlen <= sizeof(answer.obj));
+		return (rc);
+	case 3:
+		return (msg_get_order(imsg, &id, why));
+	default:
+		return (msg_get_expired(imsg, &id, &expiry, why));
+	}
+}
+
 /* One decoder by number; the fault, or NULL. */
 static const char *
 decode(struct random_room *room, struct imsg *imsg, unsigned int which)
 {
 	const char *why = NULL;
-	struct msg_answer answer;
-	struct msg_probe probe;
 	struct msg_info info;
 	struct msg_init init;
-	struct msg_id id;
-	enum msg_expiry expiry;
 	uint32_t v32;
 	uint8_t v8;
 	int rc = -1, done;
 
 	switch (which) {
 	case 0:
-		rc = msg_get_probe(imsg, &probe, &why);
-		if (rc == 0)
-			assert_true(probe.headlen <= sizeof(probe.head) &&
-			    probe.family < FAMILY_MAX &&
-			    probe.proto < PROTO_MAX);
-		break;
 	case 1:
-		rc = msg_get_match(imsg, &room->match, &why);
-		if (rc == 0)
-			assert_true(
-			    room->match.datalen <= sizeof(room->match.data));
-		break;
 	case 2:
-		rc = msg_get_answer(imsg, &answer, &why);
-		if (rc == 0)
-			assert_true(answer.objlen <= sizeof(answer.obj));
-		break;
 	case 3:
-		rc = msg_get_order(imsg, &id, &why);
-		break;
 	case 4:
-		rc = msg_get_expired(imsg, &id, &expiry, &why);
+		rc = decode_packets(room, imsg, which, &why);
 		break;
 	case 5:
 		rc = msg_get_init(imsg, &init, &why);
