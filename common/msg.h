@@ -73,6 +73,7 @@ enum msg_type {
 	MSG_PROBE = 0x300, /* struct msg_probe */
 	MSG_MATCH,         /* struct msg_match */
 	MSG_EXPIRED,       /* struct msg_id, one byte: enum msg_expiry */
+	MSG_PLACE,         /* a processor, or PLACE_ANYWHERE */
 
 	/* engine -> packet process: the orders, and the ping */
 	MSG_PASS = 0x400, /* struct msg_id */

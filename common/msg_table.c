@@ -89,6 +89,7 @@ static const struct msg_rule rules_priv_to_engine[] = {
 	RULE(
 	    MATCH, MSG_SIZE_MATCH, MSG_SIZE_MATCH + MSG_MATCH_DATA, 0, MSG_RUN),
 	FIXED(EXPIRED, MSG_SIZE_EXPIRED, MSG_RUN),
+	U32(PLACE, LATER),
 };
 
 static const struct msg_rule rules_engine_to_priv[] = {

@@ -303,6 +303,7 @@ engine_main(void)
 	    engine_open_priv(e, PROC_FD_PEER, init.fixed.pending) == -1)
 		fatal(EXIT_START, "tables for %u probes and %u traces",
 		    init.fixed.pending, init.traces);
+	place_init(&e->place);
 	engine_lock(e, &init, parent);
 	e->state = MSG_READY;
 	if (msg_put_empty(&e->ib[ENGINE_CONTROLLER], MSG_LOCKED, 0) == -1 ||

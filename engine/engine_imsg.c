@@ -26,6 +26,7 @@ static int engine_deny(struct engine *, struct imsg *, const char **);
 static int engine_probe(struct engine *, struct imsg *, const char **);
 static int engine_match(struct engine *, struct imsg *, const char **);
 static int engine_expired(struct engine *, struct imsg *, const char **);
+static int engine_place(struct engine *, struct imsg *, const char **);
 
 static const struct engine_handler engine_from_controller[] = {
 	{ MSG_CONF_BEGIN, engine_conf },
@@ -51,6 +52,7 @@ static const struct engine_handler engine_from_priv[] = {
 	{ MSG_PROBE, engine_probe },
 	{ MSG_MATCH, engine_match },
 	{ MSG_EXPIRED, engine_expired },
+	{ MSG_PLACE, engine_place },
 };
 
 static const struct engine_border engine_borders[ENGINE_PEERS] = {
@@ -364,5 +366,18 @@ engine_expired(struct engine *e, struct imsg *imsg, const char **why)
 		e->limit, probe->ttl, (enum limit_rank)probe->rank, e->now))
 		return (0);
 	engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], MSG_FINAL, id));
+	return (0);
+}
+
+/* The packet process knows the load; where we run is all that it decides. */
+static int
+engine_place(struct engine *e, struct imsg *imsg, const char **why)
+{
+	uint32_t cpu;
+
+	if (msg_get_u32(imsg, &cpu, why) == -1)
+		return (-1);
+	if (place_on(&e->place, cpu) == -1)
+		log_debug("not moved to processor %u", cpu);
 	return (0);
 }

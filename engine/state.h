@@ -12,6 +12,7 @@
 #include "common/child.h"
 #include "common/imsg.h"
 #include "common/msg.h"
+#include "common/place.h"
 #include "common/policy.h"
 #include "common/stats.h"
 #include "engine/deny.h"
@@ -61,6 +62,7 @@ struct engine {
 	int64_t lost_at; /* since then, ns */
 	int64_t now;     /* of this turn of the loop, ns */
 	struct child_log log;
+	struct place place;
 	struct stats stats;
 
 	struct policy *policy; /* in force */

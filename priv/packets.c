@@ -88,10 +88,14 @@ packets_take(void *arg, const struct nfqueue_packet *np)
 void
 priv_queue_read(struct priv *p)
 {
-	if (nfqueue_receive(p->queue, &p->stats, packets_take, p) == -1) {
+	int n;
+
+	n = nfqueue_receive(p->queue, &p->stats, packets_take, p);
+	if (n == -1) {
 		log_warn("queue");
 		priv_end(p, EXIT_LOST);
 	}
+	p->taken = (size_t)n;
 }
 
 void
