@@ -206,6 +206,32 @@ coder_children(struct coder *c, uint32_t type, struct imsg *imsg)
 	}
 }
 
+/* Rows of the engine's tables. */
+static int
+coder_rows(struct coder *c, uint32_t type, struct imsg *imsg)
+{
+	struct msg_list list;
+	struct msg_client client;
+	struct msg_deny deny;
+	const char *why = NULL;
+
+	switch (type) {
+	case MSG_LIST:
+		if (msg_get_list(imsg, &list, &why) == -1)
+			return (-1);
+		return (msg_put_list(&c->out, type, 0, &list));
+	case MSG_CLIENT:
+	case MSG_CTL_CLIENT:
+		if (msg_get_client(imsg, &client, &why) == -1)
+			return (-1);
+		return (msg_put_client(&c->out, type, 0, &client));
+	default:
+		if (msg_get_deny(imsg, &deny, &why) == -1)
+			return (-1);
+		return (msg_put_deny(&c->out, type, 0, &deny));
+	}
+}
+
 /* Traces and events. */
 static int
 coder_traces(struct coder *c, uint32_t type, struct imsg *imsg)
@@ -268,6 +294,7 @@ coder_plain(struct coder *c, uint32_t type, struct imsg *imsg)
 	case MSG_PAUSE:
 	case MSG_PAUSED:
 	case MSG_MONITOR:
+	case MSG_DENY_DONE:
 	case MSG_CTL_VERBOSE:
 		if (msg_get_u8(imsg, 1, &v8, &why) == -1)
 			return (-1);
@@ -279,6 +306,7 @@ coder_plain(struct coder *c, uint32_t type, struct imsg *imsg)
 	case MSG_COMMITTED:
 	case MSG_PONG:
 	case MSG_TRACES_END:
+	case MSG_LIST_END:
 	case MSG_PING_ON:
 		if (msg_get_u32(imsg, &v32, &why) == -1)
 			return (-1);
@@ -318,6 +346,14 @@ coder_run(struct coder *c, uint32_t type, struct imsg *imsg)
 	case MSG_EVENT:
 	case MSG_CTL_EVENT:
 		return (coder_traces(c, type, imsg));
+	case MSG_LIST:
+	case MSG_CLIENT:
+	case MSG_CTL_CLIENT:
+	case MSG_DENY:
+	case MSG_DENIED:
+	case MSG_CTL_DENY:
+	case MSG_CTL_DENIED_ROW:
+		return (coder_rows(c, type, imsg));
 	default:
 		return (coder_plain(c, type, imsg));
 	}
