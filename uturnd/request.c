@@ -139,9 +139,13 @@ request_config(struct controller *c, struct control_client *cl)
 		return;
 	}
 	rest = text;
-	while ((line = strsep(&rest, "\n")) != NULL)
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		/* uturnctl would show a tab as what could be an escape. */
+		if (*line == '\t')
+			*line = ' ';
 		if (rest != NULL || *line != '\0')
 			control_line(cl, LOG_INFO, line);
+	}
 	free(text);
 	control_end(cl);
 }
