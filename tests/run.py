@@ -7,7 +7,7 @@
 
 usage: run.py [STEP ...]      all steps without an argument
 
-Steps: build, lint, unit, san, fuzz, net.  Each test of a unit test program,
+Steps: build, lint, unit, san, fuzz, bench, net.  Each test of a unit test program,
 each fuzzing harness (its corpus replayed) and each pytest case counts one by
 one; each build and each lint counts as one test.
 """
@@ -121,6 +121,13 @@ def fuzz(tally):
         print(out, flush=True)
 
 
+def bench(tally):
+    """A short load: nothing lost, and the counters add up."""
+    code, out, seconds = run(["make", "-j" + JOBS, "bench-check"], 300)
+    tally.add("bench", int(code == 0), int(code != 0), 0, seconds)
+    print("\n".join(out.splitlines()[-1:]) if code == 0 else out, flush=True)
+
+
 def net(tally):
     report = os.path.join(TOP, "build", "net.xml")
     if os.path.exists(report):
@@ -149,7 +156,7 @@ def main():
     steps = {"build": build, "lint": lint,
              "unit": lambda t: cmocka(t, "default"),
              "san": lambda t: cmocka(t, "san"), "fuzz": fuzz,
-             "net": net}
+             "bench": bench, "net": net}
     wanted = sys.argv[1:] or list(steps)
     for step in wanted:
         if step not in steps:
