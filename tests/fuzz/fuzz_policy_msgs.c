@@ -32,6 +32,8 @@ static const struct msg_border *const borders[] = {
 #define CODER_SMALL (IMSG_HEADER_SIZE + 8)
 /* From here on, a message's first byte says how often it comes. */
 #define CODER_OFTEN 0xec
+/* Messages of one input, at most: more than any table has places. */
+#define CODER_MESSAGES (POLICY_RULES_MAX + 300)
 
 struct coder {
 	struct imsgbuf out;
@@ -39,6 +41,7 @@ struct coder {
 	struct policy policy;
 	struct policy back;
 	uint32_t stage;
+	size_t messages; /* of this input */
 };
 
 /* A type by its block of numbers and its place there, from one byte. */
@@ -385,14 +388,13 @@ coder_grow(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 	imsg_free(&imsg);
 }
 
-/* One message, through all tables and its coder. */
+/* All tables look at it; whoever refuses it says why. */
 static void
-coder_message(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
+coder_tables(uint32_t type, const uint8_t *p, size_t len)
 {
-	struct imsg imsg, again;
+	struct imsg imsg;
 	char why[160];
 	size_t i;
-	int rc;
 
 	fuzz_imsg(&imsg, type, 0, p, len);
 	for (i = 0; i < BORDERS; i++) {
@@ -401,6 +403,17 @@ coder_message(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 		    NULL)
 			FUZZ_CHECK(why[0] != '\0');
 	}
+	imsg_free(&imsg);
+}
+
+/* One message, through its coder. */
+static void
+coder_message(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
+{
+	struct imsg imsg, again;
+	int rc;
+
+	fuzz_imsg(&imsg, type, 0, p, len);
 	if (type >= MSG_CONF_BEGIN && type <= MSG_CONF_END)
 		rc = coder_policy(c, &imsg);
 	else
@@ -435,7 +448,8 @@ coder_step(struct coder *c, struct fuzz_in *in)
 	if (len == 0xff)
 		len = fuzz_u16(in);
 	p = fuzz_take(in, len, &got);
-	while (n-- > 0)
+	coder_tables(type, p, got);
+	for (; n > 0 && c->messages < CODER_MESSAGES; n--, c->messages++)
 		coder_message(c, type, p, got);
 	coder_grow(c, type, p, got);
 }
@@ -455,6 +469,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(imsgbuf_set_pool(
 		       &c.out, fuzz_u8(&in) & 1 ? small : NULL, NULL) == 0);
 	c.stage = 0;
+	c.messages = 0;
 	memset(&c.policy, 0, sizeof(c.policy));
 	while (in.len > 0)
 		coder_step(&c, &in);
