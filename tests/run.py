@@ -177,7 +177,7 @@ def vm(tally):
     if (code != 0 and skip == 0) or good + skip == 0:
         bad = max(bad, 1)
     tally.add("vm", good, bad, skip, seconds)
-    if bad or skip:
+    if bad or skip or "\n# IPv" in out:
         print(out, flush=True)
 
 
