@@ -22,6 +22,7 @@ static int engine_monitor(struct engine *, struct imsg *, const char **);
 static int engine_probe(struct engine *, struct imsg *, const char **);
 static int engine_match(struct engine *, struct imsg *, const char **);
 static int engine_expired(struct engine *, struct imsg *, const char **);
+static int engine_request(struct engine *, struct imsg *, const char **);
 
 static const struct engine_handler engine_from_controller[] = {
 	{ MSG_CONF_BEGIN, engine_conf },
@@ -45,6 +46,7 @@ static const struct engine_handler engine_from_priv[] = {
 	{ MSG_PROBE, engine_probe },
 	{ MSG_MATCH, engine_match },
 	{ MSG_EXPIRED, engine_expired },
+	{ MSG_REQUEST, engine_request },
 };
 
 static const struct engine_border engine_borders[ENGINE_PEERS] = {
@@ -213,7 +215,8 @@ engine_note_probe(struct engine *e, uint32_t slot, uint32_t order,
 {
 	struct traces_events events;
 
-	if (order != MSG_TURN && order != MSG_INFLECT) {
+	if (order != MSG_TURN && order != MSG_INFLECT &&
+	    (order != MSG_REQUEST_PROBE || probe->ttl > POLICY_TTL_MAX)) {
 		traces_skip(e->traces, slot);
 		return;
 	}
@@ -227,7 +230,7 @@ static void
 engine_order(struct engine *e, struct msg_id id, uint32_t order,
     const struct pending_probe *keep)
 {
-	if (order == MSG_TURN)
+	if (order == MSG_TURN || order == MSG_REQUEST_PROBE)
 		pending_turned(e->pending, id, keep);
 	engine_note_probe(e, id.slot, order, keep);
 	if (order != 0)
@@ -273,6 +276,33 @@ engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 	stats_count(&e->stats, d.stats, probe.family, probe.proto);
 	engine_others(e, &d);
 	engine_order(e, probe.id, d.order, &keep);
+	return (0);
+}
+
+static int
+engine_request(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct decide decide = { e->policy, e->gate, e->limit, e->waiting };
+	struct pending_probe keep;
+	struct msg_request request;
+	struct decision d;
+	enum proto proto;
+
+	if (msg_get_request(imsg, &request, why) == -1 ||
+	    pending_begin(e->pending, request.id, why) == -1)
+		return (-1);
+	if (e->state != MSG_RUN) {
+		engine_order(e, request.id, MSG_PASS, &keep);
+		return (0);
+	}
+	decide_ask(&decide, &request, e->now, &keep, &proto, &d);
+	stats_count(&e->stats, d.stats, request.family, proto);
+	if (d.order == MSG_REQUEST_STATUS) {
+		traces_skip(e->traces, request.id.slot);
+		engine_queued(msg_put_status(&e->ib[ENGINE_PRIV], &d.status));
+		return (0);
+	}
+	engine_order(e, request.id, d.order, &keep);
 	return (0);
 }
 

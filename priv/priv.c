@@ -227,7 +227,8 @@ priv_network(struct priv *p, const struct pollfd *pfds)
 	size_t i;
 
 	for (i = 0; i < p->outbox.n; i++)
-		if (p->outbox.pkt[i].kind == OUT_TURN)
+		if (p->outbox.pkt[i].kind == OUT_TURN ||
+		    p->outbox.pkt[i].kind == OUT_ASKED)
 			turned[p->outbox.pkt[i].family] = 1;
 	priv_flush(p);
 	for (family = FAMILY_V4; family < FAMILY_MAX; family++)
