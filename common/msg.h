@@ -67,6 +67,7 @@ enum msg_type {
 	MSG_PROBE = 0x300, /* struct msg_probe */
 	MSG_MATCH,         /* struct msg_match */
 	MSG_EXPIRED,       /* struct msg_id, one byte: enum msg_expiry */
+	MSG_REQUEST,       /* struct msg_request */
 
 	/* engine -> packet process: the orders, and the ping */
 	MSG_PASS = 0x400, /* struct msg_id */
@@ -76,12 +77,10 @@ enum msg_type {
 	MSG_ANSWER,       /* struct msg_answer */
 	MSG_FINAL,        /* struct msg_id */
 	MSG_PING_ON,      /* number */
-
-	/* the same two borders: requests (docs/augsburg.md) */
-	MSG_REQUEST = 0x480, /* struct msg_request: packet process -> engine */
-	MSG_REQUEST_PROBE,   /* struct msg_id */
-	MSG_REQUEST_STATUS,  /* struct msg_status */
-	MSG_REQUEST_ANSWER,  /* struct msg_id */
+	/* orders for a request */
+	MSG_REQUEST_PROBE,  /* struct msg_id */
+	MSG_REQUEST_STATUS, /* struct msg_status */
+	MSG_REQUEST_ANSWER, /* struct msg_id */
 
 	/* uturnctl -> controller */
 	MSG_CTL_STATS = 0x500,
@@ -139,7 +138,7 @@ struct msg_probe {
 struct msg_request {
 	struct msg_id id;
 	enum family family;
-	uint8_t max_ttl;  /* of the policy in its record */
+	uint8_t max_ttl; /* of the policy in its record */
 	enum policy_unreachable unreachable;
 	uint16_t len;     /* bytes of the request, 32..1280 */
 	uint16_t headlen; /* bytes in head, <= 128 */

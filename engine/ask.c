@@ -19,10 +19,11 @@ ask_fields(const struct msg_request *q, struct reader *r, struct ask *ask)
 
 	if (reader_get8(r, &type) == -1 || reader_get8(r, &code) == -1 ||
 	    reader_skip(r, AUGSBURG_TTL - 2) == -1 ||
-	    reader_get8(r, &ask->ttl) == -1 ||
-	    reader_get8(r, &ipproto) == -1 || reader_skip(r, 2) == -1)
+	    reader_get8(r, &ask->ttl) == -1 || reader_get8(r, &ipproto) == -1 ||
+	    reader_skip(r, 2) == -1)
 		return (PARSE_SHORT);
-	if (type != (q->family == FAMILY_V4 ? ICMP4_ECHO : ICMP6_ECHO_REQUEST) ||
+	if (type !=
+		(q->family == FAMILY_V4 ? ICMP4_ECHO : ICMP6_ECHO_REQUEST) ||
 	    code != AUGSBURG_CODE)
 		return (PARSE_PROTO);
 	ask->proto = PROTO_ICMP;
@@ -40,8 +41,8 @@ ask_fields(const struct msg_request *q, struct reader *r, struct ask *ask)
 
 /* A target that is who asks anyway is no wish; IPv4 comes as IPv6. */
 static int
-ask_target_is_source(const uint8_t target[16], enum family f,
-    const struct addr *src)
+ask_target_is_source(
+    const uint8_t target[16], enum family f, const struct addr *src)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -136,9 +137,8 @@ ask_parse(const struct msg_request *q, struct ask *out)
 	ask.src = parse.src;
 	ask.dst = parse.dst;
 	if ((fault = ask_fields(q, &r, &ask)) != PARSE_OK ||
-	    (fault = ask_extension(
-		 &r, (size_t)(q->len - q->headlen), q->family, &ask)) !=
-		PARSE_OK)
+	    (fault = ask_extension(&r, (size_t)(q->len - q->headlen), q->family,
+		 &ask)) != PARSE_OK)
 		return (fault);
 	*out = ask;
 	return (PARSE_OK);

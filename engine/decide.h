@@ -60,8 +60,9 @@ void decide_ask(const struct decide *, const struct msg_request *, int64_t now,
 
 /*
  * decide_match: before is the state that the probe was in.  An order may be
- * ANSWER, FINAL or REQUEST_ANSWER, or there is none.  Returns 0, or -1 with *why set: nothing
- * like this can answer this probe, so the packet process broke its rules.
+ * ANSWER, FINAL or REQUEST_ANSWER, or there is none.  Returns 0, or -1 with
+ * *why set: nothing like this can answer this probe, so the packet process
+ * broke its rules.
  */
 int decide_match(const struct policy *, const struct pending_probe *,
     enum pending_state before, const struct msg_match *, struct decision *out,

@@ -54,8 +54,8 @@ parse_ip6(struct reader *r, struct parse_ip *ip, struct parse *out)
 }
 
 enum parse_fault
-parse_ip(enum family f, struct reader *r, struct parse_ip *ip,
-    struct parse *out)
+parse_ip(
+    enum family f, struct reader *r, struct parse_ip *ip, struct parse *out)
 {
 	switch (f) {
 	case FAMILY_V4:

@@ -26,7 +26,7 @@ struct pending_probe {
 	enum policy_turn turn;
 	enum policy_unreachable unreachable;
 	uint8_t request; /* 1: one that a request asked for */
-	uint8_t rank; /* enum limit_rank, by which it was admitted */
+	uint8_t rank;    /* enum limit_rank, by which it was admitted */
 	uint16_t len;
 	struct addr client;
 	struct addr listen; /* the probe's destination */

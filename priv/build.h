@@ -91,8 +91,7 @@ build_final(const struct record *, uint8_t ttl, uint8_t *out, size_t outlen);
 size_t build_request_probe(struct record *, uint8_t *out, size_t outlen);
 size_t build_request_status(const struct record *, uint8_t status,
     uint16_t value, uint8_t *out, size_t outlen);
-size_t
-build_request_answer(const struct record *, uint8_t *out, size_t outlen);
+size_t build_request_answer(const struct record *, uint8_t *out, size_t outlen);
 size_t build_request_reset(const struct record *, uint8_t *out, size_t outlen);
 
 #endif /* PRIV_BUILD_H */

@@ -103,8 +103,7 @@ handup_lengths(
 }
 
 enum handup_reason
-handup_ip(
-    const uint8_t *pkt, size_t caplen, struct handup *h, uint8_t *ipproto)
+handup_ip(const uint8_t *pkt, size_t caplen, struct handup *h, uint8_t *ipproto)
 {
 	if (caplen == 0)
 		return (HANDUP_SHORT);

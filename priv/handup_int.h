@@ -17,8 +17,8 @@
  * handup_ip: the IP header's fields and the protocol behind it; 8 bytes of
  * that (TCP: 20) are there, and the packet is as long as the header says.
  */
-enum handup_reason handup_ip(
-    const uint8_t *pkt, size_t caplen, struct handup *, uint8_t *ipproto);
+enum handup_reason
+handup_ip(const uint8_t *pkt, size_t caplen, struct handup *, uint8_t *ipproto);
 /*
  * handup_addresses: to a listen address, whose index it sets, with a TTL in
  * range, from a source that can be answered.

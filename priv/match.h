@@ -46,8 +46,8 @@ struct match {
  * padding allowed behind it).  IPv4: header of exactly 20 bytes with a good
  * checksum, no fragment, total length at most len; IPv6: next header ICMPv6
  * or TCP directly.  ICMP (TCP) checksum good.  Returns 0 with *out filled, or
- * -1 when it is no well-formed error, reply, reset or SYN+ACK.  Pure.  Reads RFC 792,
- * RFC 4443 errors of types 3, 11 (v4) and 1, 2, 3 (v6).
+ * -1 when it is no well-formed error, reply, reset or SYN+ACK.  Pure.  Reads
+ * RFC 792, RFC 4443 errors of types 3, 11 (v4) and 1, 2, 3 (v6).
  */
 int match_read(enum family, const uint8_t *pkt, size_t len, struct match *out);
 

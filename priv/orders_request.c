@@ -78,8 +78,8 @@ orders_request_status(struct orders *o, struct record *rec,
 		return (-1);
 	}
 	if ((pkt = orders_packet(o, rec, OUT_STATUS)) == NULL ||
-	    (len = build_request_status(rec, s->status, s->value, pkt->buf,
-		 sizeof(pkt->buf))) == 0 ||
+	    (len = build_request_status(
+		 rec, s->status, s->value, pkt->buf, sizeof(pkt->buf))) == 0 ||
 	    orders_commit(o, rec, pkt, len, now) == -1) {
 		orders_leave(o, rec);
 		return (0);

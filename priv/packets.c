@@ -76,8 +76,8 @@ packets_take(void *arg, const struct nfqueue_packet *np)
 	}
 	request = p->policy->augsburg && request_is(np->pkt, np->caplen);
 	if (request)
-		reason = request_check(
-		    p->policy, np->pkt, np->caplen, &probe, &ask);
+		reason =
+		    request_check(p->policy, np->pkt, np->caplen, &probe, &ask);
 	else
 		reason = handup_check(p->policy, np->pkt, np->caplen, &probe);
 	if (reason != HANDUP_OK) {

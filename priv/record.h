@@ -99,8 +99,8 @@ struct record {
 static inline enum proto
 record_proto(const struct record *rec)
 {
-	return (rec->kind == RECORD_AUGSBURG ? rec->ask.proto
-					     : rec->probe.proto);
+	return (
+	    rec->kind == RECORD_AUGSBURG ? rec->ask.proto : rec->probe.proto);
 }
 
 struct records;
