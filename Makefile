@@ -10,6 +10,8 @@ B	:= build/$(VARIANT)
 PREFIX	?= /usr
 DESTDIR	?=
 UNITDIR	?= $(PREFIX)/lib/systemd/system
+BASHDIR	?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR	?= $(PREFIX)/share/zsh/vendor-completions
 
 ifeq ($(VARIANT),clang)
 CC	:= clang
@@ -137,7 +139,8 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/doc/uturnd/examples \
 	    $(DESTDIR)$(UNITDIR) \
 	    $(DESTDIR)$(PREFIX)/lib/uturnd
-	install -m 755 contrib/uturnd-rules $(DESTDIR)$(PREFIX)/lib/uturnd
+	install -m 755 contrib/uturnd-rules contrib/uturnd-metrics \
+	    $(DESTDIR)$(PREFIX)/lib/uturnd
 	install -m 755 $(B)/uturnd/uturnd $(B)/uturnctl/uturnctl \
 	    $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(B)/utrace/utrace $(DESTDIR)$(PREFIX)/bin
@@ -147,8 +150,16 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 uturnd/uturnd.conf.example \
 	    $(DESTDIR)$(PREFIX)/share/doc/uturnd/examples/uturnd.conf
-	install -m 644 uturnd/uturnd.service \
-	    $(DESTDIR)$(UNITDIR)
+	install -m 644 contrib/grafana/uturnd.json \
+	    contrib/prometheus/uturnd.rules.yml \
+	    $(DESTDIR)$(PREFIX)/share/doc/uturnd/examples
+	install -m 644 uturnd/uturnd.service contrib/uturnd-metrics.service \
+	    contrib/uturnd-metrics.timer $(DESTDIR)$(UNITDIR)
+	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
+	install -m 644 contrib/completion/uturnctl contrib/completion/uturnd \
+	    $(DESTDIR)$(BASHDIR)
+	install -m 644 contrib/completion/_uturnctl \
+	    contrib/completion/_uturnd $(DESTDIR)$(ZSHDIR)
 
 include tests/sandbox/sandbox.mk
 include tests/hostile/hostile.mk

@@ -64,12 +64,6 @@ addr_bits(enum family f)
 }
 
 int
-addr_equal(const struct addr *a, const struct addr *b)
-{
-	return (memcmp(a->b, b->b, sizeof(a->b)) == 0);
-}
-
-int
 addr_is_zero(const struct addr *a)
 {
 	static const struct addr zero;

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Also the index of every per-family table. */
 enum family {
@@ -39,7 +40,17 @@ struct addr {
 size_t addr_len(enum family);
 unsigned int addr_bits(enum family);
 
-int addr_equal(const struct addr *, const struct addr *);
+/* Inline, as each packet passes through it a dozen times. */
+static inline int
+addr_equal(const struct addr *a, const struct addr *b)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(x, a->b, sizeof(x));
+	memcpy(y, b->b, sizeof(y));
+	return (((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0);
+}
+
 int addr_is_zero(const struct addr *);
 /* addr_in_prefix: the first plen bits agree; plen at most addr_bits. */
 int addr_in_prefix(enum family, const struct addr *, const struct addr *prefix,

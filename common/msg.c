@@ -215,6 +215,12 @@ msg_put_stats(
 				msg_write_u64(&w, s->stat[i][f][p]);
 	for (i = 0; i < TALLY_MAX; i++)
 		msg_write_u64(&w, s->tally[i]);
+	for (f = 0; f < FAMILY_MAX; f++) {
+		for (i = 0; i < STATS_RTT_BUCKETS; i++)
+			msg_write_u64(&w, s->rtt[f][i]);
+		msg_write_u64(&w, s->rtt_sum_us[f]);
+	}
+	msg_write_u64(&w, s->probe_age_ms);
 	return (msg_write_end(&w));
 }
 
@@ -231,6 +237,12 @@ msg_get_stats(struct imsg *imsg, struct stats *s, const char **why)
 				s->stat[i][f][p] = msg_read_u64(&r);
 	for (i = 0; i < TALLY_MAX; i++)
 		s->tally[i] = msg_read_u64(&r);
+	for (f = 0; f < FAMILY_MAX; f++) {
+		for (i = 0; i < STATS_RTT_BUCKETS; i++)
+			s->rtt[f][i] = msg_read_u64(&r);
+		s->rtt_sum_us[f] = msg_read_u64(&r);
+	}
+	s->probe_age_ms = msg_read_u64(&r);
 	return (msg_read_end(&r, why));
 }
 
@@ -241,6 +253,7 @@ msg_put_info(struct imsgbuf *ib, uint32_t peerid, const struct msg_info *in)
 
 	msg_write_begin(&w, ib, MSG_CTL_INFO, peerid, MSG_SIZE_INFO);
 	msg_write_u8(&w, in->paused);
+	msg_write_u8(&w, in->observe);
 	msg_write_u32(&w, in->generation);
 	msg_write_u32(&w, in->pending_max);
 	msg_write_u64(&w, in->uptime_ns);
@@ -255,9 +268,11 @@ msg_get_info(struct imsg *imsg, struct msg_info *in, const char **why)
 	memset(in, 0, sizeof(*in));
 	msg_read_begin(&r, imsg);
 	in->paused = msg_read_u8(&r);
+	in->observe = msg_read_u8(&r);
 	in->generation = msg_read_u32(&r);
 	in->pending_max = msg_read_u32(&r);
 	in->uptime_ns = msg_read_u64(&r);
 	msg_read_require(&r, in->paused <= 1, "paused is not 0 or 1");
+	msg_read_require(&r, in->observe <= 1, "observe is not 0 or 1");
 	return (msg_read_end(&r, why));
 }

@@ -49,6 +49,8 @@ enum msg_type {
 	MSG_STOP,         /* end in order */
 	MSG_TRACES,       /* struct msg_ask: one trace (engine) */
 	MSG_MONITOR,      /* one byte: events, 0 or 1 (engine) */
+	MSG_LIST,         /* struct msg_list: some rows of a table (engine) */
+	MSG_DENY,         /* struct msg_deny (engine) */
 
 	/* engine, packet process -> controller */
 	MSG_LOCKED = 0x200, /* privileges dropped, tables made */
@@ -62,11 +64,16 @@ enum msg_type {
 	MSG_TRACE_HOP,      /* struct msg_hop (engine) */
 	MSG_TRACES_END,     /* where the next trace may be, 0: none (engine) */
 	MSG_EVENT,          /* struct msg_event (engine) */
+	MSG_CLIENT,         /* struct msg_client (engine) */
+	MSG_DENIED,         /* struct msg_deny (engine) */
+	MSG_LIST_END,       /* where the next row may be, 0: none (engine) */
+	MSG_DENY_DONE,      /* one byte: enum msg_denying (engine) */
 
 	/* packet process -> engine */
 	MSG_PROBE = 0x300, /* struct msg_probe */
 	MSG_MATCH,         /* struct msg_match */
 	MSG_EXPIRED,       /* struct msg_id, one byte: enum msg_expiry */
+	MSG_PLACE,         /* a processor, or PLACE_ANYWHERE */
 	MSG_REQUEST,       /* struct msg_request */
 
 	/* engine -> packet process: the orders, and the ping */
@@ -92,6 +99,10 @@ enum msg_type {
 	MSG_CTL_VERBOSE, /* one byte: 0 brief, 1 verbose */
 	MSG_CTL_TRACES,  /* struct msg_ask; from is 0 */
 	MSG_CTL_MONITOR, /* events until the client goes */
+	MSG_CTL_CLIENTS,
+	MSG_CTL_DENIED,
+	MSG_CTL_DENY,  /* struct msg_deny */
+	MSG_CTL_CHECK, /* digests of the rules, then the configuration */
 
 	/* controller -> uturnctl */
 	MSG_CTL_DATA = 0x600, /* counters, as MSG_STATS_DATA */
@@ -102,7 +113,9 @@ enum msg_type {
 	MSG_CTL_RESULT,       /* enum msg_result, text */
 	MSG_CTL_TRACE,        /* struct msg_trace */
 	MSG_CTL_HOP,          /* struct msg_hop: of the last trace */
-	MSG_CTL_EVENT         /* struct msg_event */
+	MSG_CTL_EVENT,        /* struct msg_event */
+	MSG_CTL_CLIENT,       /* struct msg_client */
+	MSG_CTL_DENIED_ROW    /* struct msg_deny */
 };
 
 /* What a record is called between the children. */
@@ -129,6 +142,7 @@ struct msg_probe {
 	enum policy_turn turn;
 	enum policy_inflection inflection;
 	enum policy_unreachable unreachable;
+	uint8_t observe;  /* whatever is ordered, it is passed */
 	uint16_t len;     /* bytes of the probe, 28..1280 */
 	uint16_t headlen; /* bytes in head, <= 128 */
 	uint8_t head[WIRE_HEAD_MAX];
@@ -140,6 +154,7 @@ struct msg_request {
 	enum family family;
 	uint8_t max_ttl; /* of the policy in its record */
 	enum policy_unreachable unreachable;
+	uint8_t observe;  /* whatever is ordered, it is passed */
 	uint16_t len;     /* bytes of the request, 32..1280 */
 	uint16_t headlen; /* bytes in head, <= 128 */
 	uint8_t head[WIRE_HEAD_MAX];
@@ -204,6 +219,7 @@ enum msg_result {
 
 struct msg_info {
 	uint8_t paused;
+	uint8_t observe; /* mode observe */
 	uint32_t generation;
 	uint32_t pending_max;
 	uint64_t uptime_ns;
@@ -295,6 +311,49 @@ struct msg_event {
 	struct addr listen;
 	struct addr router;
 	struct addr former;
+};
+
+/* A table of the engine's, and from which place in it on. */
+enum msg_listing {
+	LIST_CLIENTS = 0, /* sources with an open gate */
+	LIST_DENIED,      /* what is denied for a while */
+	LIST_LAST
+};
+#define MSG_LIST_PLACES 65536 /* no table has more */
+#define MSG_LIST_ROWS   16    /* rows that answer one MSG_LIST, at most */
+struct msg_list {
+	enum msg_listing which;
+	uint32_t from;
+};
+
+/* A source whose gate is open; times in us. */
+struct msg_client {
+	enum family family;
+	enum proto proto;
+	uint8_t len; /* bits of addr that count */
+	struct addr addr;
+	uint16_t port;      /* TCP: of the destination, host order; else 0 */
+	uint64_t opened_us; /* ago */
+	uint64_t left_us;   /* until it closes, if it is not used */
+	uint32_t probes;    /* admitted since it opened */
+	uint32_t limited;   /* over a limit since then */
+};
+
+/* Sources that the operator denies for a while. */
+#define MSG_DENY_MAX    64 /* at once */
+#define MSG_DENY_MS_MAX (86400 * 1000ULL)
+struct msg_deny {
+	uint8_t remove; /* 1: no longer; ms is 0 then */
+	enum family family;
+	uint8_t len;
+	struct addr addr; /* masked */
+	uint64_t ms;      /* from now on, 1..MSG_DENY_MS_MAX */
+};
+enum msg_denying {
+	DENYING_DONE = 0,
+	DENYING_FULL,    /* as many as can be are denied already */
+	DENYING_UNKNOWN, /* to be removed, but not there */
+	DENYING_LAST
 };
 
 /* The longest time that a policy may hold, in ns: 366 days. */
@@ -412,6 +471,17 @@ int msg_get_hop(struct imsg *, struct msg_hop *, const char **why);
 int msg_put_event(
     struct imsgbuf *, uint32_t type, uint32_t peerid, const struct msg_event *);
 int msg_get_event(struct imsg *, struct msg_event *, const char **why);
+
+/* MSG_LIST; MSG_CLIENT, MSG_CTL_CLIENT; MSG_DENY, MSG_DENIED and uturnctl's. */
+int msg_put_list(
+    struct imsgbuf *, uint32_t type, uint32_t peerid, const struct msg_list *);
+int msg_get_list(struct imsg *, struct msg_list *, const char **why);
+int msg_put_client(struct imsgbuf *, uint32_t type, uint32_t peerid,
+    const struct msg_client *);
+int msg_get_client(struct imsg *, struct msg_client *, const char **why);
+int msg_put_deny(
+    struct imsgbuf *, uint32_t type, uint32_t peerid, const struct msg_deny *);
+int msg_get_deny(struct imsg *, struct msg_deny *, const char **why);
 
 int msg_put_probe(struct imsgbuf *, const struct msg_probe *);
 int msg_get_probe(struct imsg *, struct msg_probe *, const char **why);

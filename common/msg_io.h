@@ -21,29 +21,34 @@
  * judged once at the end.  For those files only.
  */
 
-#define MSG_COUNTERS ((size_t)STAT_MAX * FAMILY_MAX * PROTO_MAX + TALLY_MAX)
+#define MSG_COUNTERS                                             \
+	((size_t)STAT_MAX * FAMILY_MAX * PROTO_MAX + TALLY_MAX + \
+	    FAMILY_MAX * (STATS_RTT_BUCKETS + 1) + 1)
 /*
  * Payload bytes of each message, or of its fixed part: what the coders write
  * and the tables allow.
  */
 #define MSG_SIZE_INIT      31
-#define MSG_SIZE_COMMON    63
+#define MSG_SIZE_COMMON    64
 #define MSG_SIZE_LISTEN    70
 #define MSG_SIZE_PORTS     6
 #define MSG_SIZE_RULE      20
 #define MSG_SIZE_ID        8
-#define MSG_SIZE_PROBE     19 /* and its head */
+#define MSG_SIZE_PROBE     20 /* and its head */
 #define MSG_SIZE_MATCH     39 /* and its data */
 #define MSG_SIZE_EXPIRED   9
 #define MSG_SIZE_ANSWER    11 /* and its objects */
-#define MSG_SIZE_REQUEST   14 /* and its head */
+#define MSG_SIZE_REQUEST   15 /* and its head */
 #define MSG_SIZE_STATUS    11
 #define MSG_SIZE_STATS     (MSG_COUNTERS * sizeof(uint64_t))
-#define MSG_SIZE_INFO      17
+#define MSG_SIZE_INFO      18
 #define MSG_SIZE_ASK       22
 #define MSG_SIZE_TRACE     97
 #define MSG_SIZE_HOP       57
 #define MSG_SIZE_EVENT     80
+#define MSG_SIZE_LIST      5
+#define MSG_SIZE_CLIENT    45
+#define MSG_SIZE_DENY      27
 #define MSG_SIZE_TEXT_MIN  2 /* the code and a NUL */
 #define MSG_SIZE_TEXT(max) (1 + (max))
 #define MSG_SIZE_PROC_MIN  5 /* the pid and a NUL */

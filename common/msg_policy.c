@@ -47,6 +47,7 @@ msg_put_common(struct imsgbuf *ib, const struct policy *p)
 	msg_write_begin(&w, ib, MSG_CONF_COMMON, 0, MSG_SIZE_COMMON);
 	msg_write_u8(&w, p->probe_icmp);
 	msg_write_u8(&w, p->augsburg);
+	msg_write_u8(&w, p->observe);
 	msg_write_u8(&w, p->max_ttl);
 	msg_write_u64(&w, p->gate_ns);
 	msg_write_u64(&w, p->timeout_ns);
@@ -64,6 +65,7 @@ msg_read_common(struct msg_reader *r, struct policy *p)
 {
 	p->probe_icmp = msg_read_u8(r);
 	p->augsburg = msg_read_u8(r);
+	p->observe = msg_read_u8(r);
 	p->max_ttl = msg_read_u8(r);
 	p->gate_ns = msg_read_u64(r);
 	p->timeout_ns = msg_read_u64(r);
@@ -75,6 +77,7 @@ msg_read_common(struct msg_reader *r, struct policy *p)
 	p->traces_keep_ns = msg_read_u64(r);
 	msg_read_require(r, p->probe_icmp <= 1, "probe_icmp is not 0 or 1");
 	msg_read_require(r, p->augsburg <= 1, "augsburg is not 0 or 1");
+	msg_read_require(r, p->observe <= 1, "observe is not 0 or 1");
 	msg_read_require(r, p->max_ttl >= 1 && p->max_ttl <= POLICY_TTL_MAX,
 	    "max ttl out of range");
 	/* Bounded, so that "now" plus any of them never overflows. */

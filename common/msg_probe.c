@@ -43,6 +43,7 @@ msg_put_probe(struct imsgbuf *ib, const struct msg_probe *p)
 	msg_write_u8(&w, (uint8_t)p->turn);
 	msg_write_u8(&w, (uint8_t)p->inflection);
 	msg_write_u8(&w, (uint8_t)p->unreachable);
+	msg_write_u8(&w, p->observe);
 	msg_write_u16(&w, p->len);
 	msg_write_u16(&w, p->headlen);
 	msg_write_bytes(&w, p->head, p->headlen);
@@ -64,10 +65,12 @@ msg_get_probe(struct imsg *imsg, struct msg_probe *p, const char **why)
 	p->turn = msg_read_enum(&r, TURN_LAST, "bad turn form");
 	p->inflection = msg_read_enum(&r, INFLECTION_LAST, "bad inflection");
 	p->unreachable = msg_read_enum(&r, UNREACHABLE_LAST, "bad unreachable");
+	p->observe = msg_read_u8(&r);
 	p->len = msg_read_u16(&r);
 	p->headlen = msg_read_u16(&r);
 	msg_read_require(
 	    &r, p->ttl >= 1 && p->ttl <= POLICY_TTL_MAX, "TTL out of range");
+	msg_read_require(&r, p->observe <= 1, "observe is not 0 or 1");
 	msg_read_require(&r,
 	    p->len >= WIRE_PROBE_MIN && p->len <= WIRE_PROBE_MAX,
 	    "probe's length out of range");
@@ -236,6 +239,7 @@ msg_put_request(struct imsgbuf *ib, const struct msg_request *q)
 	msg_write_u8(&w, (uint8_t)q->family);
 	msg_write_u8(&w, q->max_ttl);
 	msg_write_u8(&w, (uint8_t)q->unreachable);
+	msg_write_u8(&w, q->observe);
 	msg_write_u16(&w, q->len);
 	/* Whole, or its first WIRE_HEAD_MAX bytes: told by len. */
 	msg_write_u8(&w, (uint8_t)q->headlen);
@@ -254,10 +258,12 @@ msg_get_request(struct imsg *imsg, struct msg_request *q, const char **why)
 	q->family = msg_read_enum(&r, FAMILY_MAX, "bad family");
 	q->max_ttl = msg_read_u8(&r);
 	q->unreachable = msg_read_enum(&r, UNREACHABLE_LAST, "bad unreachable");
+	q->observe = msg_read_u8(&r);
 	q->len = msg_read_u16(&r);
 	q->headlen = msg_read_u8(&r);
 	msg_read_require(&r, q->max_ttl >= 1 && q->max_ttl <= POLICY_TTL_MAX,
 	    "highest TTL out of range");
+	msg_read_require(&r, q->observe <= 1, "observe is not 0 or 1");
 	msg_read_require(&r,
 	    q->len >= WIRE_PROBE_MIN && q->len <= WIRE_PROBE_MAX,
 	    "request's length out of range");

@@ -53,6 +53,8 @@ static const struct msg_rule rules_controller_to_engine[] = {
 	U32(PING, LATER),
 	FIXED(TRACES, MSG_SIZE_ASK, MSG_RUN),
 	U8(MONITOR, MSG_RUN),
+	FIXED(LIST, MSG_SIZE_LIST, MSG_RUN),
+	FIXED(DENY, MSG_SIZE_DENY, MSG_RUN),
 };
 
 static const struct msg_rule rules_controller_to_priv[] = {
@@ -66,6 +68,10 @@ static const struct msg_rule rules_engine_to_controller[] = {
 	FIXED(TRACE_HOP, MSG_SIZE_HOP, MSG_RUN),
 	U32(TRACES_END, MSG_RUN),
 	FIXED(EVENT, MSG_SIZE_EVENT, MSG_RUN),
+	FIXED(CLIENT, MSG_SIZE_CLIENT, MSG_RUN),
+	FIXED(DENIED, MSG_SIZE_DENY, MSG_RUN),
+	U32(LIST_END, MSG_RUN),
+	U8(DENY_DONE, MSG_RUN),
 };
 
 static const struct msg_rule rules_priv_to_controller[] = {
@@ -83,6 +89,7 @@ static const struct msg_rule rules_priv_to_engine[] = {
 	RULE(
 	    MATCH, MSG_SIZE_MATCH, MSG_SIZE_MATCH + MSG_MATCH_DATA, 0, MSG_RUN),
 	FIXED(EXPIRED, MSG_SIZE_EXPIRED, MSG_RUN),
+	U32(PLACE, LATER),
 	RULE(REQUEST, MSG_SIZE_REQUEST, MSG_SIZE_REQUEST + WIRE_HEAD_MAX, 0,
 	    LATER),
 };
@@ -111,6 +118,10 @@ static const struct msg_rule rules_ctl_to_controller[] = {
 	U8(CTL_VERBOSE, LATER),
 	FIXED(CTL_TRACES, MSG_SIZE_ASK, LATER),
 	EMPTY(CTL_MONITOR, LATER),
+	EMPTY(CTL_CLIENTS, LATER),
+	EMPTY(CTL_DENIED, LATER),
+	FIXED(CTL_DENY, MSG_SIZE_DENY, LATER),
+	EMPTY(CTL_CHECK, LATER),
 };
 
 static const struct msg_rule rules_controller_to_ctl[] = {
@@ -126,6 +137,8 @@ static const struct msg_rule rules_controller_to_ctl[] = {
 	FIXED(CTL_TRACE, MSG_SIZE_TRACE, LATER),
 	FIXED(CTL_HOP, MSG_SIZE_HOP, LATER),
 	FIXED(CTL_EVENT, MSG_SIZE_EVENT, LATER),
+	FIXED(CTL_CLIENT, MSG_SIZE_CLIENT, LATER),
+	FIXED(CTL_DENIED_ROW, MSG_SIZE_DENY, LATER),
 };
 
 #define NRULES(rules)   (sizeof(rules) / sizeof((rules)[0]))
@@ -150,7 +163,7 @@ const struct msg_border msg_engine_to_priv = { "engine", rules_engine_to_priv,
 	NRULES(rules_engine_to_priv), MSG_SIZE_ANSWER + EXT_FOREIGN_MAX };
 const struct msg_border msg_ctl_to_controller = { "uturnctl",
 	rules_ctl_to_controller, NRULES(rules_ctl_to_controller),
-	MSG_SIZE_ASK };
+	LARGER_OF(MSG_SIZE_ASK, MSG_SIZE_DENY) };
 const struct msg_border msg_controller_to_ctl = { "uturnd",
 	rules_controller_to_ctl, NRULES(rules_controller_to_ctl),
 	LARGER_OF(MSG_SIZE_STATS, MSG_SIZE_TEXT(MSG_TEXT_MAX)) };

@@ -103,6 +103,7 @@ struct policy {
 	uint32_t generation; /* 1 is the first that holds */
 	uint8_t probe_icmp;  /* 0 or 1 */
 	uint8_t augsburg;
+	uint8_t observe; /* everything is passed, nothing is sent */
 	uint8_t max_ttl;
 	uint64_t gate_ns;
 	uint64_t timeout_ns;

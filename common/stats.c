@@ -63,6 +63,7 @@ static const char *const tally_names[TALLY_MAX] = {
 	[TALLY_QUEUE_SEQ] = "queue_seq",
 	[TALLY_PENDING] = "pending",
 	[TALLY_LOG_DROPPED] = "log_dropped",
+	[TALLY_OBSERVED] = "observed",
 };
 
 const char *
@@ -80,4 +81,46 @@ tally_name(enum tally t)
 	if ((unsigned int)t >= TALLY_MAX)
 		return ("?");
 	return (tally_names[t]);
+}
+
+/* In us: from within a data centre to round the world and then some. */
+static const uint32_t stats_rtt_bounds[STATS_RTT_BOUNDS] = { 500, 1000, 2500,
+	5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000 };
+
+uint32_t
+stats_rtt_bound(unsigned int bucket)
+{
+	return (bucket < STATS_RTT_BOUNDS ? stats_rtt_bounds[bucket] : 0);
+}
+
+void
+stats_rtt(struct stats *s, enum family f, uint64_t rtt_ns)
+{
+	uint64_t us = rtt_ns / 1000;
+	unsigned int i;
+
+	for (i = 0; i < STATS_RTT_BOUNDS; i++)
+		if (rtt_ns <= (uint64_t)stats_rtt_bounds[i] * 1000)
+			break;
+	s->rtt[f][i]++;
+	s->rtt_sum_us[f] += us;
+}
+
+void
+stats_add(struct stats *sum, const struct stats *add)
+{
+	int f, i, p;
+
+	for (i = 0; i < STAT_MAX; i++)
+		for (f = 0; f < FAMILY_MAX; f++)
+			for (p = 0; p < PROTO_MAX; p++)
+				sum->stat[i][f][p] += add->stat[i][f][p];
+	for (i = 0; i < TALLY_MAX; i++)
+		sum->tally[i] += add->tally[i];
+	for (f = 0; f < FAMILY_MAX; f++) {
+		for (i = 0; i < STATS_RTT_BUCKETS; i++)
+			sum->rtt[f][i] += add->rtt[f][i];
+		sum->rtt_sum_us[f] += add->rtt_sum_us[f];
+	}
+	sum->probe_age_ms += add->probe_age_ms;
 }

@@ -81,16 +81,36 @@ enum tally {
 	TALLY_QUEUE_SEQ,      /* the kernel's id sequence: packets queued */
 	TALLY_PENDING,        /* records in use now (a gauge) */
 	TALLY_LOG_DROPPED,    /* log lines over the rate */
+	TALLY_OBSERVED,       /* mode observe: passed instead of its order */
 	TALLY_MAX
 };
+
+/*
+ * Round trips to reverse hops: one bucket for each bound, those up to it that
+ * no lower bucket has, and one for all that took longer than any.
+ */
+#define STATS_RTT_BOUNDS  12
+#define STATS_RTT_BUCKETS (STATS_RTT_BOUNDS + 1)
 
 struct stats {
 	uint64_t stat[STAT_MAX][FAMILY_MAX][PROTO_MAX];
 	uint64_t tally[TALLY_MAX];
+	uint64_t rtt[FAMILY_MAX][STATS_RTT_BUCKETS]; /* kept by the engine */
+	uint64_t rtt_sum_us[FAMILY_MAX];
+	/* ms since the last probe, at least 1; 0: none.  The packet
+	 * process's alone, so that a sum is right here, too. */
+	uint64_t probe_age_ms;
 };
 
 /* Names as in JSON and metrics: snake_case. */
 const char *stat_name(enum stat_kind);
 const char *tally_name(enum tally);
+
+/* stats_rtt_bound: a bucket's, in us; 0 for the last, which has none. */
+uint32_t stats_rtt_bound(unsigned int bucket);
+/* stats_rtt: counts one round trip. */
+void stats_rtt(struct stats *, enum family, uint64_t rtt_ns);
+/* stats_add: adds all that a process counted to a sum. */
+void stats_add(struct stats *sum, const struct stats *);
 
 #endif /* COMMON_STATS_H */

@@ -54,6 +54,7 @@ decide_keep(const struct msg_probe *p, const struct parse *parse,
 	probe->relay = p->relay;
 	probe->turn = p->turn;
 	probe->unreachable = p->unreachable;
+	probe->observe = p->observe;
 	probe->rank = (uint8_t)rank;
 	probe->len = p->len;
 	probe->client = parse->src;
@@ -133,7 +134,9 @@ decide_probe(const struct decide *d, const struct msg_probe *p, int64_t now,
 		decide_pass(out, STAT_MALFORMED);
 		return;
 	}
-	if (policy_denied(d->policy, p->family, &parse.src)) {
+	if (policy_denied(d->policy, p->family, &parse.src) ||
+	    (d->deny != NULL &&
+		deny_matches(d->deny, p->family, &parse.src, now))) {
 		decide_pass(out, STAT_DENIED);
 		return;
 	}
@@ -163,6 +166,7 @@ decide_probe(const struct decide *d, const struct msg_probe *p, int64_t now,
 	decide_keep(p, &parse, limit.rank, probe);
 	over = limit_take(d->limit, &limit, now);
 	if (over != LIMIT_OK) {
+		gate_limited(d->gate, &gate, now);
 		decide_limited(d, p, &gate, probe, over, limit.rank, now, out);
 		return;
 	}

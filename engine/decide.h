@@ -10,6 +10,7 @@
 
 #include "common/msg.h"
 #include "common/policy.h"
+#include "engine/deny.h"
 #include "engine/gate.h"
 #include "engine/limit.h"
 #include "engine/pending.h"
@@ -27,6 +28,7 @@ struct decide {
 	struct gate *gate;
 	struct limit *limit;
 	struct waiting *waiting; /* NULL: nobody waits */
+	const struct deny *deny; /* NULL: nobody is denied for a while */
 };
 
 #define DECIDE_STAT(stat) (1U << (stat))

@@ -42,6 +42,7 @@ decide_ask_keep(const struct msg_request *q, const struct ask *ask,
 	probe->ttl = (uint8_t)(ask->ttl + 1);
 	probe->unreachable = q->unreachable;
 	probe->request = 1;
+	probe->observe = q->observe;
 	probe->rank = (uint8_t)rank;
 	probe->len = q->len;
 	probe->client = ask->src;
@@ -63,7 +64,9 @@ decide_ask(const struct decide *d, const struct msg_request *q, int64_t now,
 		return;
 	}
 	*proto = ask.proto;
-	if (policy_denied(d->policy, q->family, &ask.src)) {
+	if (policy_denied(d->policy, q->family, &ask.src) ||
+	    (d->deny != NULL &&
+		deny_matches(d->deny, q->family, &ask.src, now))) {
 		out->order = MSG_PASS;
 		out->stats = DECIDE_STAT(STAT_DENIED);
 		return;

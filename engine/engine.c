@@ -126,7 +126,7 @@ engine_poll(const struct engine *e, struct pollfd pfds[ENGINE_PEERS])
 			pfds[i].events |= POLLOUT;
 	}
 	/* A trace goes on with the next turn, once its buffers are sent. */
-	if (e->monitor.busy)
+	if (e->monitor.busy || e->lister.busy)
 		pfds[ENGINE_CONTROLLER].events |= POLLOUT;
 	if (!e->lost)
 		return (LOOP_FOREVER);
@@ -249,6 +249,7 @@ engine_turn(struct engine *e, const struct pollfd pfds[ENGINE_PEERS])
 	} while (again);
 	/* Once a turn: whoever reads all the traces holds up no probe. */
 	(void)monitor_fill(&e->monitor, &e->ib[ENGINE_CONTROLLER]);
+	(void)lister_fill(&e->lister, &e->ib[ENGINE_CONTROLLER]);
 	engine_write(e, ENGINE_CONTROLLER);
 
 	if (!e->stopped && e->lost && e->now >= e->lost_at + ENGINE_GRACE_NS)
@@ -302,6 +303,7 @@ engine_main(void)
 	    engine_open_priv(e, PROC_FD_PEER, init.fixed.pending) == -1)
 		fatal(EXIT_START, "tables for %u probes and %u traces",
 		    init.fixed.pending, init.traces);
+	place_init(&e->place);
 	engine_lock(e, &init, parent);
 	e->state = MSG_READY;
 	if (msg_put_empty(&e->ib[ENGINE_CONTROLLER], MSG_LOCKED, 0) == -1 ||

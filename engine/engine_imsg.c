@@ -5,6 +5,8 @@
 
 /* What the engine does with each message. */
 
+#include <string.h>
+
 #include "common/log.h"
 #include "engine/decide.h"
 #include "engine/state.h"
@@ -19,9 +21,12 @@ static int engine_ping(struct engine *, struct imsg *, const char **);
 static int engine_stop(struct engine *, struct imsg *, const char **);
 static int engine_traces(struct engine *, struct imsg *, const char **);
 static int engine_monitor(struct engine *, struct imsg *, const char **);
+static int engine_list(struct engine *, struct imsg *, const char **);
+static int engine_deny(struct engine *, struct imsg *, const char **);
 static int engine_probe(struct engine *, struct imsg *, const char **);
 static int engine_match(struct engine *, struct imsg *, const char **);
 static int engine_expired(struct engine *, struct imsg *, const char **);
+static int engine_place(struct engine *, struct imsg *, const char **);
 static int engine_request(struct engine *, struct imsg *, const char **);
 
 static const struct engine_handler engine_from_controller[] = {
@@ -40,12 +45,15 @@ static const struct engine_handler engine_from_controller[] = {
 	{ MSG_STOP, engine_stop },
 	{ MSG_TRACES, engine_traces },
 	{ MSG_MONITOR, engine_monitor },
+	{ MSG_LIST, engine_list },
+	{ MSG_DENY, engine_deny },
 };
 
 static const struct engine_handler engine_from_priv[] = {
 	{ MSG_PROBE, engine_probe },
 	{ MSG_MATCH, engine_match },
 	{ MSG_EXPIRED, engine_expired },
+	{ MSG_PLACE, engine_place },
 	{ MSG_REQUEST, engine_request },
 };
 
@@ -195,6 +203,29 @@ engine_monitor(struct engine *e, struct imsg *imsg, const char **why)
 	return (0);
 }
 
+static int
+engine_list(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct msg_list list;
+
+	if (msg_get_list(imsg, &list, why) == -1)
+		return (-1);
+	return (lister_ask(&e->lister, &list, e->gate, &e->deny,
+	    imsg_get_id(imsg), e->now, why));
+}
+
+static int
+engine_deny(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct msg_deny deny;
+
+	if (msg_get_deny(imsg, &deny, why) == -1)
+		return (-1);
+	engine_queued(msg_put_u8(&e->ib[ENGINE_CONTROLLER], MSG_DENY_DONE,
+	    imsg_get_id(imsg), (uint8_t)deny_set(&e->deny, &deny, e->now)));
+	return (0);
+}
+
 /* Nothing is made of them where nobody listens. */
 static struct traces_events *
 engine_listens(const struct engine *e, struct traces_events *events)
@@ -215,8 +246,9 @@ engine_note_probe(struct engine *e, uint32_t slot, uint32_t order,
 {
 	struct traces_events events;
 
-	if (order != MSG_TURN && order != MSG_INFLECT &&
-	    (order != MSG_REQUEST_PROBE || probe->ttl > POLICY_TTL_MAX)) {
+	if (probe->observe ||
+	    (order != MSG_TURN && order != MSG_INFLECT &&
+		(order != MSG_REQUEST_PROBE || probe->ttl > POLICY_TTL_MAX))) {
 		traces_skip(e->traces, slot);
 		return;
 	}
@@ -230,7 +262,8 @@ static void
 engine_order(struct engine *e, struct msg_id id, uint32_t order,
     const struct pending_probe *keep)
 {
-	if (order == MSG_TURN || order == MSG_REQUEST_PROBE)
+	/* Where all is passed nothing comes back. */
+	if ((order == MSG_TURN || order == MSG_REQUEST_PROBE) && !keep->observe)
 		pending_turned(e->pending, id, keep);
 	engine_note_probe(e, id.slot, order, keep);
 	if (order != 0)
@@ -257,7 +290,8 @@ engine_others(struct engine *e, const struct decision *d)
 static int
 engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 {
-	struct decide decide = { e->policy, e->gate, e->limit, e->waiting };
+	struct decide decide = { e->policy, e->gate, e->limit, e->waiting,
+		&e->deny };
 	struct pending_probe keep;
 	struct msg_probe probe;
 	struct decision d;
@@ -272,6 +306,10 @@ engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 		    msg_put_order(&e->ib[ENGINE_PRIV], MSG_PASS, probe.id));
 		return (0);
 	}
+	/* A verdict that waits would be felt. */
+	if (probe.observe)
+		decide.waiting = NULL;
+	memset(&keep, 0, sizeof(keep));
 	decide_probe(&decide, &probe, e->now, &keep, &d);
 	stats_count(&e->stats, d.stats, probe.family, probe.proto);
 	engine_others(e, &d);
@@ -282,7 +320,7 @@ engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 static int
 engine_request(struct engine *e, struct imsg *imsg, const char **why)
 {
-	struct decide decide = { e->policy, e->gate, e->limit, e->waiting };
+	struct decide decide = { e->policy, e->gate, e->limit, NULL, &e->deny };
 	struct pending_probe keep;
 	struct msg_request request;
 	struct decision d;
@@ -291,6 +329,7 @@ engine_request(struct engine *e, struct imsg *imsg, const char **why)
 	if (msg_get_request(imsg, &request, why) == -1 ||
 	    pending_begin(e->pending, request.id, why) == -1)
 		return (-1);
+	memset(&keep, 0, sizeof(keep));
 	if (e->state != MSG_RUN) {
 		engine_order(e, request.id, MSG_PASS, &keep);
 		return (0);
@@ -320,6 +359,8 @@ engine_match(struct engine *e, struct imsg *imsg, const char **why)
 	    decide_match(e->policy, probe, before, &match, &d, why) == -1)
 		return (-1);
 	stats_count(&e->stats, d.stats, probe->family, probe->proto);
+	if (match.kind == MATCH_ERROR && !match.from_client)
+		stats_rtt(&e->stats, probe->family, match.rtt_ns);
 	traces_match(e->traces, match.id.slot, &match,
 	    policy_hidden(e->policy, probe->family, &match.router), e->now,
 	    engine_listens(e, &events));
@@ -357,5 +398,18 @@ engine_expired(struct engine *e, struct imsg *imsg, const char **why)
 		e->limit, probe->ttl, (enum limit_rank)probe->rank, e->now))
 		return (0);
 	engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], MSG_FINAL, id));
+	return (0);
+}
+
+/* The packet process knows the load; where we run is all that it decides. */
+static int
+engine_place(struct engine *e, struct imsg *imsg, const char **why)
+{
+	uint32_t cpu;
+
+	if (msg_get_u32(imsg, &cpu, why) == -1)
+		return (-1);
+	if (place_on(&e->place, cpu) == -1)
+		log_debug("not moved to processor %u", cpu);
 	return (0);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/msg.h"
 #include "engine/gate.h"
 #include "engine/table.h"
 
@@ -13,7 +14,9 @@
 
 struct gate_entry {
 	int64_t opened;
-	int64_t until; /* open before this time */
+	int64_t until;    /* open before this time */
+	uint32_t probes;  /* since it was opened */
+	uint32_t limited; /* likewise */
 };
 
 struct gate {
@@ -115,8 +118,56 @@ gate_use(
 	/* TTL 1 starts a trace, or a round of one, so it counts anew. */
 	if (verdict == GATE_OPENS || ask->ttl == 1)
 		e->opened = now;
+	if (verdict == GATE_OPENS)
+		e->probes = e->limited = 0;
+	if (e->probes < UINT32_MAX)
+		e->probes++;
 	end = e->opened + GATE_LIFE_NS;
 	e->until = now + (int64_t)gate_ns;
 	if (e->until > end)
 		e->until = end;
+}
+
+void
+gate_limited(struct gate *g, const struct gate_ask *ask, int64_t now)
+{
+	struct gate_entry *e;
+	struct table_key key;
+	size_t slot;
+
+	gate_key(ask, &key);
+	if (!table_find(g->table, &key, &slot))
+		return;
+	e = &g->entries[slot];
+	if (now < e->until && e->limited < UINT32_MAX)
+		e->limited++;
+}
+
+uint32_t
+gate_next(
+    const struct gate *g, uint32_t from, int64_t now, struct msg_client *c)
+{
+	const struct gate_entry *e;
+	struct table_key key;
+	size_t slot;
+
+	for (slot = from; slot < table_slots(g->table); slot++) {
+		e = &g->entries[slot];
+		if (!table_key_at(g->table, slot, &key) || now >= e->until)
+			continue;
+		memset(c, 0, sizeof(*c));
+		c->family = (enum family)key.family;
+		c->proto = (enum proto)key.kind;
+		c->len = (uint8_t)addr_bits(c->family);
+		if (c->family == FAMILY_V6 && c->proto != PROTO_TCP)
+			c->len = GATE_V6_BITS;
+		memcpy(c->addr.b, key.addr, sizeof(c->addr.b));
+		c->port = key.port;
+		c->opened_us = (uint64_t)(now - e->opened) / 1000;
+		c->left_us = (uint64_t)(e->until - now) / 1000;
+		c->probes = e->probes;
+		c->limited = e->limited;
+		return ((uint32_t)slot + 1);
+	}
+	return (0);
 }

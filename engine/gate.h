@@ -39,6 +39,7 @@ enum gate_verdict {
 };
 
 struct gate;
+struct msg_client;
 struct table_key;
 
 /*
@@ -61,5 +62,14 @@ gate_look(const struct gate *, const struct gate_ask *, int64_t now);
  */
 void
 gate_use(struct gate *, const struct gate_ask *, uint64_t gate_ns, int64_t now);
+
+/* gate_limited: the probe is over a limit: counted, if its gate is open. */
+void gate_limited(struct gate *, const struct gate_ask *, int64_t now);
+/*
+ * gate_next: the first open gate at place from or behind it.  Returns the
+ * place behind it, or 0 if there is none.
+ */
+uint32_t
+gate_next(const struct gate *, uint32_t from, int64_t now, struct msg_client *);
 
 #endif /* ENGINE_GATE_H */

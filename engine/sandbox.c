@@ -6,7 +6,7 @@
 #include "common/proc.h"
 #include "engine/engine.h"
 
-/* One call, bound to one descriptor: its first argument. */
+/* One call, bound to one descriptor (or to itself): its first argument. */
 #define SANDBOX_ON(call, fd, reason)                       \
 	{                                                  \
 		.name = (call), .why = (reason), .args = { \
@@ -32,6 +32,7 @@ static const struct sandbox_call engine_calls[] = {
 	SANDBOX_ON("recvmsg", PROC_FD_PEER,
 	    "probes and matches of the packet process"),
 	SANDBOX_ON("sendmsg", PROC_FD_PEER, "orders to the packet process"),
+	SANDBOX_ON("sched_setaffinity", 0, "where it runs itself"),
 	SANDBOX_ANY("ppoll", "the loop waits in it"),
 	SANDBOX_ANY("clock_gettime", "time, where the vDSO can't tell it"),
 	SANDBOX_ANY("exit_group", "the end"),

@@ -12,10 +12,13 @@
 #include "common/child.h"
 #include "common/imsg.h"
 #include "common/msg.h"
+#include "common/place.h"
 #include "common/policy.h"
 #include "common/stats.h"
+#include "engine/deny.h"
 #include "engine/gate.h"
 #include "engine/limit.h"
+#include "engine/lister.h"
 #include "engine/monitor.h"
 #include "engine/pending.h"
 #include "engine/traces.h"
@@ -59,6 +62,7 @@ struct engine {
 	int64_t lost_at; /* since then, ns */
 	int64_t now;     /* of this turn of the loop, ns */
 	struct child_log log;
+	struct place place;
 	struct stats stats;
 
 	struct policy *policy; /* in force */
@@ -72,6 +76,8 @@ struct engine {
 	struct pending *pending;
 	struct traces *traces;
 	struct monitor monitor;
+	struct lister lister;
+	struct deny deny;
 };
 
 /* After the packet process is gone, a STOP may still come this long, ns. */

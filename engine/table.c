@@ -99,6 +99,15 @@ table_find_in(const struct table *t, size_t first, const struct table_key *key,
 }
 
 int
+table_key_at(const struct table *t, size_t slot, struct table_key *key)
+{
+	if (t->slots[slot].touched == TABLE_EMPTY)
+		return (0);
+	*key = t->slots[slot].key;
+	return (1);
+}
+
+int
 table_find(const struct table *t, const struct table_key *key, size_t *slot)
 {
 	return (table_find_in(t, table_set(t, key) * TABLE_WAYS, key, slot));

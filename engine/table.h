@@ -44,6 +44,8 @@ size_t table_slots(const struct table *);
 /* table_set: the set that a key belongs to. */
 size_t table_set(const struct table *, const struct table_key *);
 
+/* table_key_at: 1 with the key that a slot stands for, or 0: none. */
+int table_key_at(const struct table *, size_t slot, struct table_key *);
 /* table_find: 1 with the key's slot in *slot, or 0. */
 int table_find(const struct table *, const struct table_key *, size_t *slot);
 /*

@@ -72,6 +72,9 @@ borders_stats(struct priv *p, uint32_t peerid)
 	}
 	p->stats.tally[TALLY_PENDING] = records_used(p->records);
 	p->stats.tally[TALLY_LOG_DROPPED] = p->log.dropped;
+	if (p->probed_at != 0)
+		p->stats.probe_age_ms =
+		    (uint64_t)((p->now - p->probed_at) / NS_PER_MS) + 1;
 	/* No buffer: the controller asks again. */
 	if (msg_put_stats(&p->controller, MSG_STATS_DATA, peerid, &p->stats) ==
 	    -1)

@@ -20,8 +20,11 @@
 #define IPID_ROUNDS 8
 #define IPID_BOX    256
 
+/* One line of the cache each: which one is needed is anybody's guess. */
+#define IPID_LINE 64
 struct ipid_bucket {
-	uint64_t epoch;   /* halves begun: each has a permutation of its own */
+	/* halves begun: each has a permutation of its own */
+	_Alignas(IPID_LINE) uint64_t epoch;
 	uint32_t pos;     /* values handed out of this half */
 	int64_t ended[2]; /* when each half's last value was handed out */
 	uint8_t used[2];  /* ended holds */
@@ -45,6 +48,7 @@ struct ipid_input {
 	uint16_t purpose;
 	uint16_t bucket;
 };
+_Static_assert(sizeof(struct ipid_bucket) == IPID_LINE, "one line");
 _Static_assert(sizeof(struct ipid_input) == 16, "no padding is hashed");
 
 struct ipid *
@@ -55,8 +59,9 @@ ipid_new(const uint8_t key[16])
 	uint64_t h;
 	uint32_t i, at;
 
-	if ((d = calloc(1, sizeof(*d))) == NULL)
+	if ((d = aligned_alloc(IPID_LINE, sizeof(*d))) == NULL)
 		return (NULL);
+	memset(d, 0, sizeof(*d));
 	memcpy(d->key, key, sizeof(d->key));
 	memset(&in, 0, sizeof(in));
 	in.purpose = IPID_FOR_BOX;

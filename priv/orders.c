@@ -354,6 +354,12 @@ orders_dispose(struct orders *o, struct record *rec,
 		*why = "its verdict was given already";
 		return (-1);
 	}
+	/* Whatever the engine says, nothing but the verdict leaves here. */
+	if (rec->observe && ord->type != MSG_PASS) {
+		o->stats->tally[TALLY_OBSERVED]++;
+		orders_leave(o, rec);
+		return (0);
+	}
 	switch (ord->type) {
 	case MSG_PASS:
 		orders_leave(o, rec);

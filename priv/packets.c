@@ -35,6 +35,7 @@ packets_hand_up(struct priv *p, struct record *rec)
 	mp.turn = rec->policy.turn;
 	mp.inflection = rec->policy.inflection;
 	mp.unreachable = rec->policy.unreachable;
+	mp.observe = rec->observe;
 	mp.len = rec->probe.len;
 	mp.headlen = rec->headlen;
 	memcpy(mp.head, rec->head, rec->headlen);
@@ -52,6 +53,7 @@ packets_hand_up_request(struct priv *p, struct record *rec)
 	mq.family = rec->probe.family;
 	mq.max_ttl = rec->ask.max_ttl;
 	mq.unreachable = rec->policy.unreachable;
+	mq.observe = rec->observe;
 	mq.len = rec->probe.len;
 	mq.headlen = rec->headlen;
 	memcpy(mq.head, rec->head, rec->headlen);
@@ -101,6 +103,7 @@ packets_take(void *arg, const struct nfqueue_packet *np)
 	rec->policy = p->policy->listen[probe.listen];
 	rec->timeout_ns = p->policy->timeout_ns;
 	rec->settle_ns = p->policy->settle_ns;
+	rec->observe = p->policy->observe;
 	if ((request ? packets_hand_up_request(p, rec)
 		     : packets_hand_up(p, rec)) == -1) {
 		p->stats.tally[TALLY_BUSY]++;
@@ -110,15 +113,20 @@ packets_take(void *arg, const struct nfqueue_packet *np)
 	}
 	p->stats.stat[request ? STAT_REQUESTS : STAT_PROBES][probe.family]
 		     [record_proto(rec)]++;
+	p->probed_at = p->now;
 }
 
 void
 priv_queue_read(struct priv *p)
 {
-	if (nfqueue_receive(p->queue, &p->stats, packets_take, p) == -1) {
+	int n;
+
+	n = nfqueue_receive(p->queue, &p->stats, packets_take, p);
+	if (n == -1) {
 		log_warn("queue");
 		priv_end(p, EXIT_LOST);
 	}
+	p->taken = (size_t)n;
 }
 
 void

@@ -26,6 +26,8 @@
  */
 #define PRIV_TX 1024
 #define PRIV_RX 4
+/* Exchanges with the engine in one turn: the probe's, the match's. */
+#define PRIV_ROUNDS 2
 
 enum priv_slot {
 	SLOT_CONTROLLER = 0,
@@ -184,14 +186,20 @@ priv_poll_set(struct pollfd *pfd, int fd, const struct imsgbuf *ib)
 		pfd->events |= POLLOUT;
 }
 
-/* The engine first: it decides while we give verdicts. */
 static void
-priv_write(struct priv *p)
+priv_engine_write(struct priv *p)
 {
 	/* EPIPE: the next read finds the end and says so. */
 	if (imsgbuf_queuelen(&p->engine) > 0 &&
 	    imsgbuf_write(&p->engine) == -1 && errno != EPIPE)
 		priv_violation(p, "engine: write: %s", strerror(errno));
+}
+
+/* The engine first: it decides while we give verdicts. */
+static void
+priv_write(struct priv *p)
+{
+	priv_engine_write(p);
 	priv_flush(p);
 	if (nfqueue_flush(p->queue) == -1) {
 		log_warn("queue: verdicts");
@@ -201,6 +209,21 @@ priv_write(struct priv *p)
 	if (imsgbuf_queuelen(&p->controller) > 0 &&
 	    imsgbuf_write(&p->controller) == -1 && errno != EPIPE)
 		priv_violation(p, "controller: write: %s", strerror(errno));
+}
+
+/* After all that was urgent: is this still the place to be? */
+static void
+priv_share(struct priv *p)
+{
+	if (p->taken == 0 || p->state != MSG_RUN || p->paused ||
+	    !share_turn(&p->share, p->taken, place_here(), p->now))
+		return;
+	/* Where one can't be moved, neither is the other. */
+	if (place_on(&p->place, p->share.cpu) == -1)
+		return;
+	/* No buffer: the engine stays where it is until the next change. */
+	if (msg_put_u32(&p->engine, MSG_PLACE, 0, p->share.cpu) == -1)
+		p->stats.tally[TALLY_BUSY]++;
 }
 
 static int64_t
@@ -215,7 +238,7 @@ priv_deadline(struct priv *p)
 /*
  * What was not sent yet can't have met anything: so the outbox first.  A
  * router on this very host has answered before the send comes back; to look
- * for that at once saves a wait.
+ * for that at once saves a wait.  pfds NULL: nothing was waited for.
  */
 static void
 priv_network(struct priv *p, const struct pollfd *pfds)
@@ -223,19 +246,44 @@ priv_network(struct priv *p, const struct pollfd *pfds)
 	static const enum priv_slot slots[FAMILY_MAX] = { SLOT_CAPTURE4,
 		SLOT_CAPTURE6 };
 	enum family family;
-	int turned[FAMILY_MAX] = { 0 };
+	int look[FAMILY_MAX];
 	size_t i;
 
+	for (family = FAMILY_V4; family < FAMILY_MAX; family++)
+		look[family] =
+		    pfds != NULL && loop_readable(&pfds[slots[family]]);
 	for (i = 0; i < p->outbox.n; i++)
 		if (p->outbox.pkt[i].kind == OUT_TURN ||
 		    p->outbox.pkt[i].kind == OUT_ASKED)
-			turned[p->outbox.pkt[i].family] = 1;
-	priv_flush(p);
+			look[p->outbox.pkt[i].family] = 1;
+	if (p->outbox.n > 0) {
+		priv_flush(p);
+		/* Else a router would seem to have answered in no time. */
+		p->now = loop_now();
+	}
 	for (family = FAMILY_V4; family < FAMILY_MAX; family++)
-		if (turned[family] || loop_readable(&pfds[slots[family]]))
+		if (look[family])
 			priv_capture_read(p, family);
-	if (loop_readable(&pfds[SLOT_QUEUE]))
+	if (pfds != NULL && loop_readable(&pfds[SLOT_QUEUE]))
 		priv_queue_read(p);
+}
+
+/*
+ * On a processor that is shared the engine has run, and its orders are there,
+ * when the call that woke it comes back.
+ */
+static void
+priv_exchange(struct priv *p)
+{
+	int i;
+
+	for (i = 0; i < PRIV_ROUNDS && p->share.cpu != PLACE_ANYWHERE &&
+	     imsgbuf_queuelen(&p->engine) > 0;
+	     i++) {
+		priv_engine_write(p);
+		priv_engine_read(p);
+		priv_network(p, NULL);
+	}
 }
 
 static void
@@ -262,9 +310,12 @@ priv_loop(struct priv *p)
 		/* Orders first: they free records for what follows. */
 		if (loop_readable(&pfds[SLOT_ENGINE]))
 			priv_engine_read(p);
+		p->taken = 0;
 		priv_network(p, pfds);
+		priv_exchange(p);
 		priv_expire(p);
 		priv_write(p);
+		priv_share(p);
 	}
 }
 
@@ -284,6 +335,8 @@ priv_main(void)
 	log_setverbose(init.verbose);
 	priv_open(p, &init);
 	priv_borders(p);
+	place_init(&p->place);
+	share_init(&p->share);
 	priv_lock_up(p, &init, parent);
 	p->state = MSG_READY;
 	p->now = loop_now();

@@ -89,6 +89,7 @@ struct record {
 	struct policy_listen policy;
 	uint64_t timeout_ns;
 	uint64_t settle_ns;
+	uint8_t observe; /* only ever passed */
 	/* what it met; its cookie does not point anywhere any more */
 	struct match met;
 	uint64_t rtt_ns; /* from the turned probe to it */

@@ -11,6 +11,7 @@
 #include "common/child.h"
 #include "common/imsg.h"
 #include "common/msg.h"
+#include "common/place.h"
 #include "common/policy.h"
 #include "common/stats.h"
 #include "priv/capture.h"
@@ -19,6 +20,7 @@
 #include "priv/outbox.h"
 #include "priv/rawsock.h"
 #include "priv/record.h"
+#include "priv/share.h"
 
 /* All of the packet process's state. */
 struct priv {
@@ -29,7 +31,8 @@ struct priv {
 	enum msg_state state;
 	int stopping; /* STOP was received */
 	int paused;
-	int64_t now; /* of this turn of the loop, ns */
+	int64_t now;  /* of this turn of the loop, ns */
+	size_t taken; /* packets of the queue, in this turn */
 
 	struct nfqueue *queue;
 	struct rawsock *raw;
@@ -37,6 +40,8 @@ struct priv {
 	struct records *records;
 	struct orders orders;
 	struct outbox outbox;
+	struct place place;
+	struct share share;
 
 	struct policy *policy; /* in force */
 	struct policy *shadow; /* staged, or being so */
@@ -46,6 +51,7 @@ struct priv {
 	struct stats stats;
 	struct child_log log;
 	uint64_t sequence; /* the queue's, last read */
+	int64_t probed_at; /* the last probe's hand-up, ns; 0: none */
 };
 
 /*

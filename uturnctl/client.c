@@ -152,7 +152,9 @@ client_ask(int fd, struct reply *r, int64_t deadline, char *why, size_t whylen)
 	}
 	request = reply_request(r->action, &value);
 	if (request == MSG_CTL_TRACES)
-		rc = msg_put_ask(&ib, request, 0, &r->ask);
+		rc = msg_put_ask(&ib, request, 0, &r->args.ask);
+	else if (request == MSG_CTL_DENY)
+		rc = msg_put_deny(&ib, request, 0, &r->args.deny);
 	else if (value == -1)
 		rc = msg_put_empty(&ib, request, 0);
 	else

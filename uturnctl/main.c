@@ -32,10 +32,12 @@ struct ctl {
 	int numeric;
 	int dot; /* -o dot */
 	enum ctl_action action;
-	struct msg_ask ask;
+	struct parser_args args;
 	struct names names;
 	struct ctl_user users[2];
 	struct reply reply;
+	struct reply stats;       /* of `check', besides */
+	struct check_facts facts; /* of `check' */
 };
 
 static void __attribute__((noreturn)) usage(void)
@@ -112,6 +114,36 @@ ctl_show_traces(struct ctl *ctl)
 	return (ctl->output->traces(stdout, &ctl->reply, &ctl->names));
 }
 
+static int
+ctl_show_clients(struct ctl *ctl)
+{
+	names_ask(&ctl->names, &ctl->reply, loop_now() + NAMES_TIME_NS);
+	return (ctl->output->clients(stdout, &ctl->reply, &ctl->names));
+}
+
+static int
+ctl_show_metrics(const struct ctl *ctl)
+{
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) == -1)
+		return (-1);
+	return (output_metrics(stdout, &ctl->reply,
+	    (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS));
+}
+
+/* Its findings are a failure, too, as the exit code says. */
+static int
+ctl_show_check(struct ctl *ctl)
+{
+	static struct check check;
+
+	check_judge(&check, &ctl->facts, &ctl->reply, &ctl->stats.stats);
+	if (ctl->output->check(stdout, &check) == -1)
+		return (-1);
+	return (check_fine(&check) ? 0 : -1);
+}
+
 /* Each event at once, also into a pipe. */
 static int
 ctl_event(void *arg, const struct msg_event *event)
@@ -143,6 +175,14 @@ ctl_show(struct ctl *ctl)
 		rc = ctl->output->config(stdout, r);
 	else if (r->action == ACTION_SHOW_TRACES)
 		rc = ctl_show_traces(ctl);
+	else if (r->action == ACTION_SHOW_CLIENTS)
+		rc = ctl_show_clients(ctl);
+	else if (r->action == ACTION_SHOW_DENIED)
+		rc = ctl->output->denied(stdout, r);
+	else if (r->action == ACTION_SHOW_METRICS)
+		rc = ctl_show_metrics(ctl);
+	else if (r->action == ACTION_CHECK)
+		rc = ctl_show_check(ctl);
 	else if (r->action == ACTION_MONITOR)
 		rc = 0;
 	else
@@ -156,6 +196,17 @@ ctl_show(struct ctl *ctl)
 	return (CTL_EXIT_DONE);
 }
 
+/* `check' wants to know two things. */
+static int
+ctl_ask_stats(
+    struct ctl *ctl, int fd, int64_t deadline, char *why, size_t whylen)
+{
+	reply_init(&ctl->stats, ACTION_STATS);
+	if (ctl->action != ACTION_CHECK || ctl->reply.have_result)
+		return (0);
+	return (client_ask(fd, &ctl->stats, deadline, why, whylen));
+}
+
 static int
 ctl_run(struct ctl *ctl)
 {
@@ -166,8 +217,13 @@ ctl_run(struct ctl *ctl)
 	if (ctl->action == ACTION_MONITOR)
 		deadline = LOOP_FOREVER;
 	names_none(&ctl->names);
-	if (ctl->action == ACTION_SHOW_TRACES && !ctl->numeric)
+	if ((ctl->action == ACTION_SHOW_TRACES ||
+		ctl->action == ACTION_SHOW_CLIENTS) &&
+	    !ctl->numeric)
 		names_start(&ctl->names, names_system);
+	/* Before it is locked up, and before the counters that it reads. */
+	if (ctl->action == ACTION_CHECK)
+		check_gather(&ctl->facts);
 	if ((fd = client_connect(ctl->path, why, sizeof(why))) == -1) {
 		fprintf(stderr, "uturnctl: %s\n", why);
 		return (CTL_EXIT_UNREACHABLE);
@@ -180,15 +236,18 @@ ctl_run(struct ctl *ctl)
 	lock_up(ctl->action == ACTION_SHOW_PROCESSES);
 
 	reply_init(&ctl->reply, ctl->action);
-	ctl->reply.ask = ctl->ask;
+	ctl->reply.args = ctl->args;
 	ctl->reply.event = ctl_event;
 	ctl->reply.arg = ctl;
-	if (client_ask(fd, &ctl->reply, deadline, why, sizeof(why)) == -1) {
+	if (client_ask(fd, &ctl->reply, deadline, why, sizeof(why)) == -1 ||
+	    ctl_ask_stats(ctl, fd, deadline, why, sizeof(why)) == -1) {
 		fprintf(stderr, "uturnctl: %s\n", why);
 		code = CTL_EXIT_FAILED;
 	} else
 		code = ctl_show(ctl);
 	reply_free(&ctl->reply);
+	reply_free(&ctl->stats);
+	check_free(&ctl->facts);
 	names_free(&ctl->names);
 	close(fd);
 	return (code);
@@ -241,13 +300,19 @@ main(int argc, char *argv[])
 	ctl.output = &output_text;
 	ctl.path = CLIENT_SOCKET;
 	n = ctl_options(&ctl, argc, argv);
-	ctl.action = parser_parse(n, argv + 1, &ctl.ask, stderr);
+	ctl.action = parser_parse(n, argv + 1, &ctl.args, stderr);
 	if (ctl.action == ACTION_NONE)
 		usage();
 	if (ctl.dot &&
 	    (ctl.action != ACTION_SHOW_TRACES || ctl.output == &output_json)) {
 		fprintf(stderr,
 		    "uturnctl: -o dot is for `show traces', without -j\n");
+		usage();
+	}
+	if (ctl.action == ACTION_SHOW_METRICS && ctl.output == &output_json) {
+		fprintf(stderr,
+		    "uturnctl: `show metrics' has a form of its "
+		    "own; for JSON ask for `stats'\n");
 		usage();
 	}
 	return (ctl_run(&ctl));

@@ -150,6 +150,15 @@ names_known(
 }
 
 static void
+names_add(struct names_question *q, enum family family, const struct addr *addr)
+{
+	if (addr_is_zero(addr) || names_known(q, family, addr))
+		return;
+	q->item[q->n].family = (uint32_t)family;
+	q->item[q->n++].addr = *addr;
+}
+
+static void
 names_collect(struct names_question *q, const struct reply *r)
 {
 	const struct msg_hop *hop;
@@ -161,12 +170,11 @@ names_collect(struct names_question *q, const struct reply *r)
 			hop = &r->traces[i].hops[j];
 			if (q->n == NAMES_MAX)
 				return;
-			if (addr_is_zero(&hop->router) ||
-			    names_known(q, hop->family, &hop->router))
-				continue;
-			q->item[q->n].family = (uint32_t)hop->family;
-			q->item[q->n++].addr = hop->router;
+			names_add(q, hop->family, &hop->router);
 		}
+	for (i = 0; i < r->nclients && q->n < NAMES_MAX; i++)
+		if (r->clients[i].len == addr_bits(r->clients[i].family))
+			names_add(q, r->clients[i].family, &r->clients[i].addr);
 }
 
 /* By sendmsg(2), which is left to uturnctl, and without SIGPIPE. */

@@ -48,8 +48,9 @@ void names_none(struct names *);
  */
 void names_start(struct names *, names_lookup *);
 /*
- * names_ask: has the routers of all traces looked up, until deadline (ns,
- * CLOCK_MONOTONIC) at the latest; what is not known by then has no name.
+ * names_ask: has the routers of all traces, and all clients, looked up, until
+ * deadline (ns, CLOCK_MONOTONIC) at the latest; what is not known by then has
+ * no name.
  */
 void names_ask(struct names *, const struct reply *, int64_t deadline);
 /* names_find: its name, printable ASCII; or NULL. */

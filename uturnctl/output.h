@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "uturnctl/check.h"
 #include "uturnctl/names.h"
 #include "uturnctl/procstat.h"
 #include "uturnctl/reply.h"
@@ -37,6 +38,10 @@ struct output {
 	int (*config)(FILE *out, const struct reply *);
 	int (*processes)(FILE *out, const struct output_process *, size_t n);
 	int (*traces)(FILE *out, const struct reply *, const struct names *);
+	/* who traces now, and who is denied */
+	int (*clients)(FILE *out, const struct reply *, const struct names *);
+	int (*denied)(FILE *out, const struct reply *);
+	int (*check)(FILE *out, const struct check *);
 	/* one event, on a line of its own; now in ms since 1970 */
 	int (*event)(FILE *out, const struct msg_event *, int64_t now);
 	/* an order's lines and its result; or a refusal of anything */
@@ -49,11 +54,22 @@ extern const struct output output_json;
 /* output_dot: all traces as one graph for Graphviz; returns 0, or -1. */
 int output_dot(FILE *out, const struct reply *, const struct names *);
 
+/*
+ * output_metrics: counters for Prometheus; now in ms since 1970.  Returns 0.
+ */
+int output_metrics(FILE *out, const struct reply *, int64_t now);
+
 /* What the tables above name, in files of their own. */
 int text_traces(FILE *out, const struct reply *, const struct names *);
 int text_event(FILE *out, const struct msg_event *, int64_t now);
 int json_traces(FILE *out, const struct reply *, const struct names *);
 int json_event(FILE *out, const struct msg_event *, int64_t now);
+int text_clients(FILE *out, const struct reply *, const struct names *);
+int text_denied(FILE *out, const struct reply *);
+int text_check(FILE *out, const struct check *);
+int json_clients(FILE *out, const struct reply *, const struct names *);
+int json_denied(FILE *out, const struct reply *);
+int json_check(FILE *out, const struct check *);
 
 /*
  * output_sum: a counter over all protocols of one family, or over all with

@@ -86,6 +86,8 @@ json_stats(FILE *out, const struct reply *r)
 	root = json_begin();
 	rc |= json_object_set_new(root, "paused", json_number(r->info.paused));
 	rc |= json_object_set_new(
+	    root, "observing", json_number(r->info.observe));
+	rc |= json_object_set_new(
 	    root, "generation", json_number(r->info.generation));
 	rc |= json_object_set_new(
 	    root, "uptime_s", json_number(r->info.uptime_ns / 1000000000));
@@ -218,4 +220,5 @@ json_result(FILE *out, FILE *err, const struct reply *r)
 }
 
 const struct output output_json = { json_stats, json_config, json_processes,
-	json_traces, json_event, json_result };
+	json_traces, json_clients, json_denied, json_check, json_event,
+	json_result };

@@ -86,7 +86,10 @@ text_stats(FILE *out, const struct reply *r)
 	int i;
 
 	fprintf(out, "%s, configuration %" PRIu32 ", up ",
-	    r->info.paused ? "paused" : "running", r->info.generation);
+	    r->info.paused        ? "paused"
+		: r->info.observe ? "observing"
+				  : "running",
+	    r->info.generation);
 	text_uptime(out, r->info.uptime_ns / 1000000000);
 	fprintf(out, "\nprobes in flight: %" PRIu64 " of %" PRIu32 "\n\n",
 	    s->tally[TALLY_PENDING], r->info.pending_max);
@@ -183,4 +186,5 @@ text_result(FILE *out, FILE *err, const struct reply *r)
 }
 
 const struct output output_text = { text_stats, text_config, text_processes,
-	text_traces, text_event, text_result };
+	text_traces, text_clients, text_denied, text_check, text_event,
+	text_result };

@@ -23,6 +23,11 @@ static const struct reply_shape shapes[ACTION_LAST] = {
 	[ACTION_SHOW_CONFIG] = { MSG_CTL_CONFIG, -1, MSG_CTL_LINE, 0 },
 	[ACTION_SHOW_PROCESSES] = { MSG_CTL_PROCESSES, -1, MSG_CTL_PROCESS, 0 },
 	[ACTION_SHOW_TRACES] = { MSG_CTL_TRACES, -1, MSG_CTL_TRACE, 0 },
+	[ACTION_SHOW_METRICS] = { MSG_CTL_STATS, -1, 0, 0 },
+	[ACTION_SHOW_CLIENTS] = { MSG_CTL_CLIENTS, -1, MSG_CTL_CLIENT, 0 },
+	[ACTION_SHOW_DENIED] = { MSG_CTL_DENIED, -1, MSG_CTL_DENIED_ROW, 0 },
+	[ACTION_DENY] = { MSG_CTL_DENY, -1, MSG_CTL_LINE, 1 },
+	[ACTION_CHECK] = { MSG_CTL_CHECK, -1, MSG_CTL_LINE, 0 },
 	[ACTION_MONITOR] = { MSG_CTL_MONITOR, -1, MSG_CTL_EVENT, 0 },
 	[ACTION_RELOAD] = { MSG_CTL_RELOAD, -1, MSG_CTL_LINE, 1 },
 	[ACTION_PAUSE] = { MSG_CTL_PAUSE, -1, MSG_CTL_LINE, 1 },
@@ -53,6 +58,12 @@ reply_free(struct reply *r)
 	free(r->traces);
 	r->traces = NULL;
 	r->ntraces = 0;
+	free(r->clients);
+	r->clients = NULL;
+	r->nclients = 0;
+	free(r->denied);
+	r->denied = NULL;
+	r->ndenied = 0;
 }
 
 uint32_t
@@ -155,6 +166,48 @@ reply_take_hop(struct reply *r, struct imsg *imsg, const char **why)
 }
 
 static int
+reply_take_client(struct reply *r, struct imsg *imsg, const char **why)
+{
+	struct msg_client *clients;
+
+	if (r->nclients >= REPLY_ROWS_MAX) {
+		*why = "too many clients";
+		return (-1);
+	}
+	clients = reallocarray(r->clients, r->nclients + 1, sizeof(*clients));
+	if (clients == NULL) {
+		*why = "no memory";
+		return (-1);
+	}
+	r->clients = clients;
+	if (msg_get_client(imsg, &clients[r->nclients], why) == -1)
+		return (-1);
+	r->nclients++;
+	return (0);
+}
+
+static int
+reply_take_denied(struct reply *r, struct imsg *imsg, const char **why)
+{
+	struct msg_deny *denied;
+
+	if (r->ndenied >= REPLY_ROWS_MAX) {
+		*why = "too many prefixes";
+		return (-1);
+	}
+	denied = reallocarray(r->denied, r->ndenied + 1, sizeof(*denied));
+	if (denied == NULL) {
+		*why = "no memory";
+		return (-1);
+	}
+	r->denied = denied;
+	if (msg_get_deny(imsg, &denied[r->ndenied], why) == -1)
+		return (-1);
+	r->ndenied++;
+	return (0);
+}
+
+static int
 reply_take_event(const struct reply *r, struct imsg *imsg, const char **why)
 {
 	struct msg_event event;
@@ -166,6 +219,13 @@ reply_take_event(const struct reply *r, struct imsg *imsg, const char **why)
 		return (-1);
 	}
 	return (0);
+}
+
+/* Is the answer a set of counters, which come whole? */
+static int
+reply_is_stats(const struct reply *r)
+{
+	return (shapes[r->action].request == MSG_CTL_STATS);
 }
 
 static int
@@ -203,7 +263,7 @@ reply_take_end(struct reply *r, struct imsg *imsg, const char **why)
 	if (msg_get_empty(imsg, why) == -1)
 		return (-1);
 	if (r->have_end ||
-	    (r->action == ACTION_STATS && (!r->have_info || !r->have_stats))) {
+	    (reply_is_stats(r) && (!r->have_info || !r->have_stats))) {
 		*why = "an end that is not due";
 		return (-1);
 	}
@@ -239,7 +299,7 @@ reply_is_due(const struct reply *r, uint32_t type)
 	if (r->have_end)
 		return (0);
 	if (type == MSG_CTL_INFO || type == MSG_CTL_DATA)
-		return (r->action == ACTION_STATS);
+		return (reply_is_stats(r));
 	if (type == MSG_CTL_HOP)
 		return (r->action == ACTION_SHOW_TRACES);
 	return (type == shapes[r->action].item);
@@ -261,6 +321,10 @@ reply_take(struct reply *r, struct imsg *imsg, char *why, size_t whylen)
 		rc = reply_take_trace(r, imsg, &fault);
 	else if (type == MSG_CTL_HOP)
 		rc = reply_take_hop(r, imsg, &fault);
+	else if (type == MSG_CTL_CLIENT)
+		rc = reply_take_client(r, imsg, &fault);
+	else if (type == MSG_CTL_DENIED_ROW)
+		rc = reply_take_denied(r, imsg, &fault);
 	else if (type == MSG_CTL_EVENT)
 		rc = reply_take_event(r, imsg, &fault);
 	else if (type == MSG_CTL_LINE)

@@ -16,6 +16,7 @@
 #define REPLY_LINES_MAX  16384
 #define REPLY_PROCS_MAX  16
 #define REPLY_TRACES_MAX POLICY_TRACES_MAX
+#define REPLY_ROWS_MAX   MSG_LIST_PLACES
 
 /* A text of the daemon, escaped: only bytes 0x20 to 0x7e. */
 struct reply_line {
@@ -37,7 +38,7 @@ struct reply_trace {
 /* All that came back for one request. */
 struct reply {
 	enum ctl_action action;
-	struct msg_ask ask; /* of ACTION_SHOW_TRACES, to be set */
+	struct parser_args args; /* to be set */
 	/* of ACTION_MONITOR, to be set: is given each event; -1: no more */
 	int (*event)(void *arg, const struct msg_event *);
 	void *arg;
@@ -53,11 +54,15 @@ struct reply {
 	size_t nprocs;
 	struct reply_trace *traces; /* the one seen last first */
 	size_t ntraces;
+	struct msg_client *clients;
+	size_t nclients;
+	struct msg_deny *denied;
+	size_t ndenied;
 	enum msg_result result;
 	char text[4 * MSG_TEXT_MAX]; /* of the result, escaped; may be empty */
 };
 
-/* reply_init: empty; reply_free frees lines and traces, not *r. */
+/* reply_init: empty; reply_free frees lines, traces and rows, not *r. */
 void reply_init(struct reply *r, enum ctl_action action);
 void reply_free(struct reply *r);
 

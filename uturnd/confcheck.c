@@ -235,6 +235,10 @@ confcheck_advise(struct conf_parse *p)
 		lex_warn(&p->lex, &whole,
 		    "limit hop is off: the host's own gateway may be asked "
 		    "without bound");
+	if (pol->observe)
+		lex_warn(&p->lex, &whole,
+		    "mode observe: probes are counted and passed, none is "
+		    "answered; `mode serve' begins");
 	if (c->conntrack)
 		lex_warn(&p->lex, &whole,
 		    "conntrack yes: the rules switch connection tracking on "

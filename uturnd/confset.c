@@ -288,3 +288,10 @@ confset_augsburg(struct conf_parse *p, int yes)
 	confset_once(p, CONF_SEEN_AUGSBURG, "augsburg");
 	p->conf->policy.augsburg = (uint8_t)yes;
 }
+
+void
+confset_mode(struct conf_parse *p, int observe)
+{
+	confset_once(p, CONF_SEEN_MODE, "mode");
+	p->conf->policy.observe = (uint8_t)observe;
+}

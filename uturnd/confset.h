@@ -37,6 +37,7 @@
 #define CONF_SEEN_UDP         0x00200000
 #define CONF_SEEN_ICMP        0x00400000
 #define CONF_SEEN_HIDE        0x00800000
+#define CONF_SEEN_MODE        0x01000000
 
 /* The statements whose whole value is one time. */
 enum conf_time {
@@ -76,6 +77,7 @@ void confset_traces(
     struct conf_parse *, const struct lex_word *n, const struct lex_word *keep);
 void confset_conntrack(struct conf_parse *, int);
 void confset_augsburg(struct conf_parse *, int);
+void confset_mode(struct conf_parse *, int observe);
 void confset_choice(struct conf_parse *, enum conf_choice, int);
 
 /* confset_ports: adds them; confset_ports_off: none of this protocol. */

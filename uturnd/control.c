@@ -324,6 +324,9 @@ client_request(struct control_client *cl, struct imsg *imsg)
 	if (type == MSG_CTL_VERBOSE &&
 	    msg_get_u8(imsg, 1, &cl->value, &why) == -1)
 		return (why);
+	if (type == MSG_CTL_DENY && msg_get_deny(imsg, &cl->deny, &why) == -1)
+		return (why);
+	memset(&cl->ask, 0, sizeof(cl->ask));
 	if (type == MSG_CTL_TRACES) {
 		if (msg_get_ask(imsg, &cl->ask, &why) == -1)
 			return (why);

@@ -31,7 +31,7 @@
 
 enum control_grade {
 	CONTROL_FULL = 0,
-	CONTROL_RESTRICTED /* STATS and PROCESSES only */
+	CONTROL_RESTRICTED /* STATS (metrics, too) and PROCESSES only */
 };
 /* The listening sockets come first in the array for ppoll(2). */
 #define CONTROL_POLLFDS (CONTROL_LISTENERS_MAX + CONTROL_CLIENTS_MAX)
@@ -46,9 +46,10 @@ struct control_client {
 	int dead; /* to be closed at the next control_dispatch */
 	struct imsgbuf ibuf;
 	int64_t deadline;
-	uint32_t request;   /* enum msg_type that it waits for, or 0 */
-	uint8_t value;      /* of that request */
-	struct msg_ask ask; /* of MSG_CTL_TRACES; from moves on */
+	uint32_t request;     /* enum msg_type that it waits for, or 0 */
+	uint8_t value;        /* of that request */
+	struct msg_ask ask;   /* of a list; from moves on, the rest of TRACES */
+	struct msg_deny deny; /* of MSG_CTL_DENY */
 	/* MSG_CTL_STATS: what came so far, bit 1 << child_id, and its sum */
 	unsigned int got;
 	struct stats sum;
@@ -120,6 +121,8 @@ void control_process(struct control_client *, pid_t pid, const char *name);
 void control_trace(struct control_client *, const struct msg_trace *);
 void control_hop(struct control_client *, const struct msg_hop *);
 void control_event(struct control_client *, const struct msg_event *);
+void control_row(struct control_client *, const struct msg_client *);
+void control_denied(struct control_client *, const struct msg_deny *);
 void control_end(struct control_client *);
 void control_result(struct control_client *, enum msg_result, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));

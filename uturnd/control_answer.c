@@ -70,6 +70,24 @@ control_event(struct control_client *cl, const struct msg_event *event)
 }
 
 void
+control_row(struct control_client *cl, const struct msg_client *row)
+{
+	if (cl == NULL || cl->dead)
+		return;
+	client_queued(
+	    cl, msg_put_client(&cl->ibuf, MSG_CTL_CLIENT, cl->id, row));
+}
+
+void
+control_denied(struct control_client *cl, const struct msg_deny *row)
+{
+	if (cl == NULL || cl->dead)
+		return;
+	client_queued(
+	    cl, msg_put_deny(&cl->ibuf, MSG_CTL_DENIED_ROW, cl->id, row));
+}
+
+void
 control_end(struct control_client *cl)
 {
 	if (cl == NULL)

@@ -41,10 +41,14 @@ struct controller {
 	int cause;             /* enum exit_code that it ends for */
 	uint8_t paused;
 	unsigned int pausing; /* PAUSE messages not yet answered */
+	unsigned int denying; /* DENY messages not yet answered */
 	struct {
-		int busy;    /* the engine was asked for a trace */
+		/* what the engine was asked for and owes, or 0: one trace
+		 * (MSG_CTL_TRACES), or some rows (_CLIENTS, _DENIED) */
+		uint32_t busy;
 		uint32_t id; /* for this client, who may have gone */
 		int hops;    /* that came; -1: the trace did not yet */
+		int rows;    /* that came */
 		size_t last; /* index of the client that was served last */
 		uint8_t monitoring; /* the engine sends events */
 	} relay;
@@ -87,6 +91,7 @@ void request_handle(void *arg, struct control_client *);
 /* A child's answer.  Returns NULL, or what is wrong with it. */
 const char *request_stats(struct controller *, enum child_id, struct imsg *);
 const char *request_paused(struct controller *, struct imsg *);
+const char *request_denied(struct controller *, struct imsg *);
 
 /*
  * reconf.c: another configuration.
@@ -99,7 +104,7 @@ void reconf_done(struct controller *);
 void reconf_aborted(struct controller *, const char *why);
 
 /*
- * relay.c: traces and events.
+ * relay.c: traces, events, and the engine's tables.
  */
 
 /* relay_begin: a client asks for traces or events; refused if they are off. */

@@ -34,7 +34,12 @@ controller_message(void *arg, enum child_id id, struct imsg *imsg)
 	case MSG_TRACE_HOP:
 	case MSG_TRACES_END:
 	case MSG_EVENT:
+	case MSG_CLIENT:
+	case MSG_DENIED:
+	case MSG_LIST_END:
 		return (relay_message(c, imsg));
+	case MSG_DENY_DONE:
+		return (request_denied(c, imsg));
 	case MSG_STAGED:
 	case MSG_COMMITTED:
 	case MSG_PONG:
@@ -155,7 +160,9 @@ controller_ready(struct controller *c)
 			log_warn("report to the starting process");
 		c->report_fd = -1;
 	}
-	log_info("ready: %u listen addresses, queue %u",
-	    c->conf->policy.nlisten, c->conf->fixed.queue);
+	log_info("ready: %u listen addresses, queue %u%s",
+	    c->conf->policy.nlisten, c->conf->fixed.queue,
+	    c->conf->policy.observe ? "; observes only: every probe is passed"
+				    : "");
 	notify_ready(c->notify_fd);
 }

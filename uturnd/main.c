@@ -13,14 +13,13 @@
 
 #include "common/log.h"
 #include "common/proc.h"
+#include "common/version.h"
 #include "engine/engine.h"
 #include "priv/priv.h"
 #include "uturnd/conf.h"
 #include "uturnd/printconf.h"
 #include "uturnd/rules.h"
 #include "uturnd/start.h"
-
-#define UTURND_VERSION "0.1"
 
 /* What the command line asks for. */
 struct main_options {

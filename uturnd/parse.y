@@ -76,8 +76,10 @@ static struct lex_words parse_append(struct lex_words, struct lex_word *);
 %token MARK		"mark"
 %token MAX		"max"
 %token MIRROR		"mirror"
+%token MODE		"mode"
 %token NO		"no"
 %token NONE		"none"
+%token OBSERVE		"observe"
 %token OFF		"off"
 %token ON		"on"
 %token OPEN		"open"
@@ -92,6 +94,7 @@ static struct lex_words parse_append(struct lex_words, struct lex_word *);
 %token REPLY		"reply"
 %token RESTRICTED	"restricted"
 %token ROUTER		"router"
+%token SERVE		"serve"
 %token SETTLE		"settle"
 %token SILENT		"silent"
 %token SOCKET		"socket"
@@ -154,6 +157,8 @@ statement:
 	| TRACES OFF			{ confset_traces(p, NULL, NULL); }
 	| CONNTRACK yesno		{ confset_conntrack(p, $2); }
 	| AUGSBURG yesno		{ confset_augsburg(p, $2); }
+	| MODE SERVE			{ confset_mode(p, 0); }
+	| MODE OBSERVE			{ confset_mode(p, 1); }
 	| LISTEN ON list optpublic	{ confset_listen(p, $3, $4); }
 	  optblock			{ confset_listen_end(p); }
 	| choice

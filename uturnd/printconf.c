@@ -210,6 +210,7 @@ conf_print(const struct conf *c, FILE *f)
 	    f, "mark 0x%08x/0x%08x\n", c->fixed.mark, c->fixed.mark_mask);
 	(void)fprintf(f, "pending %u\n", c->fixed.pending);
 	print_probes(f, p);
+	(void)fprintf(f, "mode %s\n", p->observe ? "observe" : "serve");
 	(void)fprintf(f, "max ttl %u\n", p->max_ttl);
 	print_time(f, "gate", p->gate_ns);
 	print_time(f, "timeout", p->timeout_ns);

@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "uturnd/controller.h"
 #include "uturnd/printconf.h"
+#include "uturnd/rules.h"
 
 static void request_send_stats(struct controller *, struct control_client *);
 static void request_config(struct controller *, struct control_client *);
@@ -19,7 +20,8 @@ static void request_processes(struct controller *, struct control_client *);
 static void
 request_pause(struct controller *, struct control_client *, uint8_t);
 static void request_verbose(struct controller *, struct control_client *);
-static void stats_sum(struct stats *, const struct stats *);
+static void request_deny(struct controller *, struct control_client *);
+static void request_check(struct controller *, struct control_client *);
 
 void
 request_handle(void *arg, struct control_client *cl)
@@ -51,6 +53,16 @@ request_handle(void *arg, struct control_client *cl)
 	case MSG_CTL_TRACES:
 	case MSG_CTL_MONITOR:
 		relay_begin(c, cl);
+		break;
+	case MSG_CTL_CLIENTS:
+	case MSG_CTL_DENIED:
+		/* relay_next has its turn after this. */
+		break;
+	case MSG_CTL_DENY:
+		request_deny(c, cl);
+		break;
+	case MSG_CTL_CHECK:
+		request_check(c, cl);
 		break;
 	default:
 		control_result(cl, RESULT_FAILED, "not known here");
@@ -90,7 +102,7 @@ request_stats(struct controller *c, enum child_id id, struct imsg *imsg)
 		return (NULL);
 	if (cl->request != MSG_CTL_STATS || (cl->got & bit) != 0)
 		return ("not asked for");
-	stats_sum(&cl->sum, &stats);
+	stats_add(&cl->sum, &stats);
 	cl->got |= bit;
 	if (cl->got != (1U << CHILD_MAX) - 1)
 		return (NULL);
@@ -99,25 +111,13 @@ request_stats(struct controller *c, enum child_id id, struct imsg *imsg)
 		    c->children.child[i].log_dropped;
 	memset(&info, 0, sizeof(info));
 	info.paused = c->paused;
+	info.observe = c->conf->policy.observe;
 	info.generation = c->conf_generation;
 	info.pending_max = c->conf->fixed.pending;
 	info.uptime_ns = (uint64_t)(loop_now() - c->ready_since);
 	control_stats(cl, &info, &cl->sum);
 	control_end(cl);
 	return (NULL);
-}
-
-static void
-stats_sum(struct stats *sum, const struct stats *add)
-{
-	int f, i, p;
-
-	for (i = 0; i < STAT_MAX; i++)
-		for (f = 0; f < FAMILY_MAX; f++)
-			for (p = 0; p < PROTO_MAX; p++)
-				sum->stat[i][f][p] += add->stat[i][f][p];
-	for (i = 0; i < TALLY_MAX; i++)
-		sum->tally[i] += add->tally[i];
 }
 
 static void
@@ -139,9 +139,13 @@ request_config(struct controller *c, struct control_client *cl)
 		return;
 	}
 	rest = text;
-	while ((line = strsep(&rest, "\n")) != NULL)
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		/* uturnctl would show a tab as what could be an escape. */
+		if (*line == '\t')
+			*line = ' ';
 		if (rest != NULL || *line != '\0')
 			control_line(cl, LOG_INFO, line);
+	}
 	free(text);
 	control_end(cl);
 }
@@ -214,4 +218,75 @@ request_verbose(struct controller *c, struct control_client *cl)
 	log_info("log: %s", cl->value ? "verbose" : "brief");
 	control_result(
 	    cl, RESULT_OK, "log: %s", cl->value ? "verbose" : "brief");
+}
+
+static void
+request_deny(struct controller *c, struct control_client *cl)
+{
+	if (msg_put_deny(&c->children.child[CHILD_ENGINE].ibuf, MSG_DENY,
+		cl->id, &cl->deny) == -1)
+		fatal(EXIT_LOST, "engine: deny");
+	c->denying++;
+}
+
+const char *
+request_denied(struct controller *c, struct imsg *imsg)
+{
+	char text[ADDR_TEXT_MAX];
+	struct control_client *cl;
+	const struct msg_deny *d;
+	const char *why;
+	uint8_t value;
+
+	if (msg_get_u8(imsg, DENYING_LAST - 1, &value, &why) == -1)
+		return (why);
+	if (c->denying == 0)
+		return ("not asked for");
+	c->denying--;
+	cl = control_find(&c->control, imsg_get_id(imsg));
+	if (cl == NULL || cl->request != MSG_CTL_DENY)
+		return (NULL);
+	d = &cl->deny;
+	(void)addr_format(d->family, &d->addr, text, sizeof(text));
+	if (value == DENYING_FULL) {
+		control_result(cl, RESULT_REFUSED,
+		    "%d prefixes are denied already: remove one first",
+		    MSG_DENY_MAX);
+		return (NULL);
+	}
+	if (value == DENYING_UNKNOWN) {
+		control_result(cl, RESULT_FAILED,
+		    "%s/%u is not denied: see `show denied'", text, d->len);
+		return (NULL);
+	}
+	if (d->remove)
+		log_info("no longer denied: %s/%u", text, d->len);
+	else
+		log_info("denied: %s/%u for %llu s", text, d->len,
+		    (unsigned long long)(d->ms / 1000));
+	control_result(cl, RESULT_OK, "%s: %s/%u",
+	    d->remove ? "no longer denied" : "denied", text, d->len);
+	return (NULL);
+}
+
+/* For `uturnctl check': what the rules should be, and what they are for. */
+static void
+request_check(struct controller *c, struct control_client *cl)
+{
+	static const char *const forms[RULES_LAST] = { "nftables", "iptables",
+		"ip6tables" };
+	char digest[RULES_DIGEST_MAX], line[128];
+	int form;
+
+	for (form = 0; form < RULES_LAST; form++) {
+		if (rules_digest(c->conf, (enum rules_form)form, digest,
+			sizeof(digest)) == -1) {
+			control_result(cl, RESULT_FAILED, "no memory");
+			return;
+		}
+		(void)snprintf(
+		    line, sizeof(line), "digest %s %s", forms[form], digest);
+		control_line(cl, LOG_INFO, line);
+	}
+	request_config(c, cl);
 }

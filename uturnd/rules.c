@@ -188,7 +188,7 @@ rules_nft_probe(const struct conf *c, enum family family, FILE *f)
 }
 
 static void
-rules_nftables(const struct conf *c, FILE *f)
+rules_nftables(const struct conf *c, const char *digest, FILE *f)
 {
 	const struct policy *p = &c->policy;
 	uint32_t cap = rules_cap(c);
@@ -208,8 +208,9 @@ rules_nftables(const struct conf *c, FILE *f)
 		    "counter name capped return\n",
 		    cap, cap);
 	(void)fprintf(f,
-	    "\t\tcounter name queued queue flags bypass to %u\n\t}\n",
-	    c->fixed.queue);
+	    "\t\tcounter name queued queue flags bypass to %u "
+	    "comment \"uturnd %s\"\n\t}\n",
+	    c->fixed.queue, digest);
 	rules_nft_probe(c, FAMILY_V4, f);
 	rules_nft_probe(c, FAMILY_V6, f);
 	(void)fputs(
@@ -296,7 +297,8 @@ rules_xt_listen(const struct policy *p, enum family family, FILE *f)
 }
 
 static void
-rules_xtables(const struct conf *c, enum family family, FILE *f)
+rules_xtables(
+    const struct conf *c, enum family family, const char *digest, FILE *f)
 {
 	const struct policy *p = &c->policy;
 
@@ -338,15 +340,21 @@ rules_xtables(const struct conf *c, enum family family, FILE *f)
 	(void)fputs("-A UTURND-QUEUE", f);
 	rules_xt_cap(c, f);
 	(void)fprintf(f,
-	    " -j NFQUEUE --queue-num %u --queue-bypass\n"
+	    " -m comment --comment \"uturnd %s\" "
+	    "-j NFQUEUE --queue-num %u --queue-bypass\n"
 	    "-I INPUT -j UTURND\n"
 	    "COMMIT\n",
-	    c->fixed.queue);
+	    digest, c->fixed.queue);
 }
 
-/* The rules without their digest; NULL and errno, or the caller's to free. */
+/*
+ * The rules, which bear the digest in a comment so that `uturnctl check` can
+ * tell whether those that are loaded are these; it is made of the rules with
+ * an empty one.  NULL and errno, or the caller's to free.
+ */
 static char *
-rules_text(const struct conf *c, enum rules_form form, size_t *len)
+rules_text(
+    const struct conf *c, enum rules_form form, const char *digest, size_t *len)
 {
 	char *text = NULL;
 	FILE *f;
@@ -354,10 +362,10 @@ rules_text(const struct conf *c, enum rules_form form, size_t *len)
 	if ((f = open_memstream(&text, len)) == NULL)
 		return (NULL);
 	if (form == RULES_NFTABLES)
-		rules_nftables(c, f);
+		rules_nftables(c, digest, f);
 	else
-		rules_xtables(
-		    c, form == RULES_IPTABLES ? FAMILY_V4 : FAMILY_V6, f);
+		rules_xtables(c, form == RULES_IPTABLES ? FAMILY_V4 : FAMILY_V6,
+		    digest, f);
 	if (fclose(f) == EOF) {
 		free(text);
 		return (NULL);
@@ -391,7 +399,7 @@ rules_digest(
 	char *text;
 	int ret;
 
-	if ((text = rules_text(c, form, &len)) == NULL)
+	if ((text = rules_text(c, form, "", &len)) == NULL)
 		return (-1);
 	ret = rules_hash(text, len, out, outlen);
 	free(text);
@@ -404,20 +412,14 @@ rules_print(const struct conf *c, enum rules_form form, FILE *f)
 	char digest[RULES_DIGEST_MAX];
 	size_t len;
 	char *text;
-	int ret = -1;
 
-	if ((text = rules_text(c, form, &len)) == NULL)
+	if (rules_digest(c, form, digest, sizeof(digest)) == -1 ||
+	    (text = rules_text(c, form, digest, &len)) == NULL)
 		return (-1);
-	if (rules_hash(text, len, digest, sizeof(digest)) == 0) {
-		(void)fprintf(f,
-		    "# uturnd: %s\n# loaded before: %s\n# digest: %s\n%s",
-		    rules_form_command(form), rules_form_again(form), digest,
-		    text);
-		if (fflush(f) != EOF)
-			ret = 0;
-	}
+	(void)fprintf(f, "# uturnd: %s\n# loaded before: %s\n# digest: %s\n%s",
+	    rules_form_command(form), rules_form_again(form), digest, text);
 	free(text);
-	return (ret);
+	return (fflush(f) == EOF ? -1 : 0);
 }
 
 int

@@ -38,7 +38,8 @@ const char *rules_form_again(enum rules_form);
 /*
  * rules_print: writes the rules that hand up the probes of this
  * configuration, and nothing else of the host's; a comment `# digest: HEX`
- * identifies them.  Returns 0, or -1 with errno.
+ * identifies them, and so does one of the rule that queues, `uturnd HEX`, when
+ * they are loaded.  Returns 0, or -1 with errno.
  */
 int rules_print(const struct conf *, enum rules_form, FILE *);
 /* rules_digest: the digest (BLAKE2b) that rules_print writes; 0 or -1. */

@@ -52,6 +52,10 @@ net.ipv6.conf.default.disable_ipv6=0
 net.ipv6.conf.all.accept_dad=0
 net.ipv6.conf.default.accept_dad=0
 """.split()
+FIRST = """
+{ echo -20 >/proc/self/autogroup; } 2>/dev/null
+exec nice -n -20 "$@"
+"""
 FORWARD = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]
 
 
@@ -71,10 +75,13 @@ class Lab:
         return self.prefix + node
 
     def argv(self, node, *argv):
-        """A command at a node.  All contestants alike go before whatever
-        else the machine does, as far as niceness reaches."""
-        return ["nice", "-n", "-20", "ip", "netns", "exec", self.ns(node),
-                *argv]
+        return ["ip", "netns", "exec", self.ns(node), *argv]
+
+    def contestant(self, node, *argv):
+        """A command in a session of its own, as a service manager starts it.
+        All contestants alike go before whatever else the machine does."""
+        return ["setsid", "sh", "-c", FIRST, "sh",
+                *self.argv(node, *argv)]
 
     def __enter__(self):
         try:
@@ -188,8 +195,9 @@ class Bare(Target):
                 f"-{self.family}", "-q", str(QUEUE)]
         if self.relay == "own":
             argv.append("-o")
-        self.proc = subprocess.Popen(self.lab.argv("t", *argv), text=True,
-                                     stdout=subprocess.PIPE)
+        self.proc = subprocess.Popen(
+            self.lab.contestant("t", *argv), text=True,
+            stdout=subprocess.PIPE)
         if self.proc.stdout.readline() != "ready\n":
             raise LabError("the bare reflector does not start")
         self.processes = [Process("bare", self.proc.pid)]
@@ -221,7 +229,7 @@ class Uturnd(Target):
         os.chown(self.lab.tmp, self.lab.user.pw_uid, self.lab.user.pw_gid)
         self.log = os.path.join(self.lab.tmp, "log")
         with open(self.log, "w", encoding="ascii") as log:
-            self.proc = subprocess.Popen(self.lab.argv(
+            self.proc = subprocess.Popen(self.lab.contestant(
                 "t", os.path.join(self.build, "uturnd", "uturnd"), "-d", "-f",
                 conf), stderr=log)
         end = time.monotonic() + 20
@@ -290,7 +298,7 @@ def load(target, rate, seconds, window=0, clients=1000):
             str(seconds)]
     if window:
         argv += ["-w", str(window)]
-    done = run(target.lab.argv("c", *argv), timeout=seconds + 30)
+    done = run(target.lab.contestant("c", *argv), timeout=seconds + 30)
     out = json.loads(done.stdout)
     out["rate"] = out["in_time"] / out["seconds"]
     out["loss"] = 1 - out["answered"] / out["sent"] if out["sent"] else 0

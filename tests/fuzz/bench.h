@@ -23,7 +23,7 @@
 
 #define BENCH_PROBES   160 /* more than slots, so that they are used again */
 #define BENCH_SLOTS    POLICY_PENDING_MIN
-#define BENCH_POLICIES 2
+#define BENCH_POLICIES 3 /* all modes; tight limits; observe */
 #define BENCH_LISTEN   6 /* a family */
 #define BENCH_MS       1000000LL
 
@@ -43,6 +43,7 @@ struct bench_probe {
 	int64_t begun;
 	int64_t turned_at;
 	int verdicts;
+	int observe; /* only ever passed */
 	int settled;
 	int lapsed;             /* its deadline ended it */
 	int own, router, final; /* answers of each form */

@@ -94,6 +94,7 @@ bench_say_probe(struct bench *b, const struct record *rec, struct msg_id id)
 	mp.turn = rec->policy.turn;
 	mp.inflection = rec->policy.inflection;
 	mp.unreachable = rec->policy.unreachable;
+	mp.observe = rec->observe;
 	mp.len = rec->probe.len;
 	mp.headlen = rec->headlen;
 	memcpy(mp.head, rec->head, rec->headlen);
@@ -128,6 +129,8 @@ bench_hand_up(struct bench *b, struct fuzz_in *in)
 	memcpy(rec->head, pkt, rec->headlen);
 	rec->packet_id = s->packet_id;
 	rec->policy = b->policy->listen[probe.listen];
+	rec->observe = b->policy->observe;
+	s->observe = b->policy->observe;
 	rec->timeout_ns = b->policy->timeout_ns;
 	rec->settle_ns = b->policy->settle_ns;
 	bench_say_probe(b, rec, s->id);

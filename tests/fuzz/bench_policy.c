@@ -71,14 +71,15 @@ bench_policy_make(struct policy *p, unsigned int which)
 	p->probe_icmp = 1;
 	p->max_ttl = 32;
 	p->gate_ns = 10000 * (uint64_t)BENCH_MS;
-	p->timeout_ns = (which ? 1000 : 3000) * (uint64_t)BENCH_MS;
+	p->timeout_ns = (which == 1 ? 1000 : 3000) * (uint64_t)BENCH_MS;
 	p->settle_ns = 400 * (uint64_t)BENCH_MS;
 	for (f = 0; f < FAMILY_MAX; f++)
 		for (i = 0; i < BENCH_LISTEN; i++)
 			bench_listen(&p->listen[p->nlisten++], f, i,
-			    which ? BENCH_LISTEN - 1 - i : i);
-	p->traces = 3 - which;
+			    which == 1 ? BENCH_LISTEN - 1 - i : i);
+	p->traces = 3 - which; /* one is too few for all */
 	p->traces_keep_ns = 2000 * (uint64_t)BENCH_MS;
+	p->observe = which == 2;
 	p->nports = 2;
 	p->ports[0].proto = PROTO_UDP;
 	p->ports[0].lo = 33434;
@@ -89,7 +90,7 @@ bench_policy_make(struct policy *p, unsigned int which)
 	p->nhide = 1;
 	p->hide[0].action = POLICY_DENY;
 	p->hide[0].kind = POLICY_PRIVATE;
-	if (!which)
+	if (which != 1)
 		return;
 	for (f = 0; f < FAMILY_MAX; f++)
 		p->listen[f * BENCH_LISTEN].hop_addr = bench_addr(f, laters[f]);

@@ -27,12 +27,14 @@ brain_begin(struct engine *e, const struct policy *p, int64_t now)
 	e->now = now;
 	e->gate = gate_new(BRAIN_SETS, secret);
 	e->limit = limit_new(BRAIN_SETS, secret);
+	e->waiting = waiting_new(WAITING_MIN, secret);
 	e->pending = pending_new(POLICY_PENDING_MIN);
 	e->traces = traces_new(BRAIN_TRACES, POLICY_PENDING_MIN, secret);
 	e->policy = calloc(1, sizeof(*e->policy));
 	e->shadow = calloc(1, sizeof(*e->shadow));
-	FUZZ_CHECK(e->gate != NULL && e->limit != NULL && e->pending != NULL &&
-	    e->traces != NULL && e->policy != NULL && e->shadow != NULL);
+	FUZZ_CHECK(e->gate != NULL && e->limit != NULL && e->waiting != NULL &&
+	    e->pending != NULL && e->traces != NULL && e->policy != NULL &&
+	    e->shadow != NULL);
 	for (i = 0; i < ENGINE_PEERS; i++) {
 		if (ib[i].rbuf == NULL)
 			FUZZ_CHECK(imsgbuf_init(&ib[i], -1) == 0);
@@ -74,6 +76,8 @@ brain_said(struct imsg *imsg)
 	struct msg_trace trace;
 	struct msg_event event;
 	struct msg_hop hop;
+	struct msg_client client;
+	struct msg_deny deny;
 	const char *fault = NULL;
 	char why[160];
 	int rc = 0;
@@ -86,6 +90,10 @@ brain_said(struct imsg *imsg)
 		rc = msg_get_hop(imsg, &hop, &fault);
 	else if (imsg_get_type(imsg) == MSG_EVENT)
 		rc = msg_get_event(imsg, &event, &fault);
+	else if (imsg_get_type(imsg) == MSG_CLIENT)
+		rc = msg_get_client(imsg, &client, &fault);
+	else if (imsg_get_type(imsg) == MSG_DENIED)
+		rc = msg_get_deny(imsg, &deny, &fault);
 	FUZZ_CHECK(rc == 0);
 }
 
@@ -97,6 +105,7 @@ brain_tell(struct engine *e)
 
 	do {
 		more = monitor_fill(&e->monitor, &e->ib[ENGINE_CONTROLLER]);
+		more |= lister_fill(&e->lister, &e->ib[ENGINE_CONTROLLER]);
 		while (fuzz_dequeue(&e->ib[ENGINE_CONTROLLER], &imsg)) {
 			brain_said(&imsg);
 			imsg_free(&imsg);

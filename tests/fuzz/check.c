@@ -96,8 +96,11 @@ check_probe_ok(const struct check_probe *c, const struct policy *p)
 		FUZZ_CHECK(s[0] != 0 && s[0] != 127 && s[0] < 224 &&
 		    !(s[0] == 169 && s[1] == 254));
 	else
+		/* Multicast, link-local; ::/96 and IPv4-mapped. */
 		FUZZ_CHECK(s[0] != 0xff && !(s[0] == 0xfe && s[1] >> 6 == 2) &&
-		    !check_zero(s, 10));
+		    !(check_zero(s, 10) &&
+			(check_zero(s + 10, 2) ||
+			    (s[10] == 0xff && s[11] == 0xff))));
 	check_probe_l4(c, p);
 }
 

@@ -30,7 +30,8 @@ struct ctl_client {
 	enum control_grade grade;
 	struct imsgbuf ibuf;
 	struct reply reply;
-	uint32_t asked; /* enum msg_type, 0: nothing well-formed so far */
+	uint32_t asked; /* enum msg_type that waits for its reply, or 0 */
+	uint32_t last;  /* the one that was answered last */
 	int broken;     /* it has sent what no client sends */
 };
 
@@ -219,13 +220,15 @@ ctl_read(struct ctl_client *cl)
 				n = reply_take(
 				    &cl->reply, &imsg, why, sizeof(why));
 				FUZZ_CHECK(n != -1);
-				if (n == 1)
+				if (n == 1) {
+					cl->last = cl->asked;
 					cl->asked = 0;
+				}
 			}
 			imsg_free(&imsg);
 			if (cl->grade == CONTROL_RESTRICTED && cl->asked == 0 &&
-			    !cl->broken && cl->reply.action != ACTION_STATS &&
-			    cl->reply.action != ACTION_SHOW_PROCESSES)
+			    !cl->broken && cl->last != MSG_CTL_STATS &&
+			    cl->last != MSG_CTL_PROCESSES)
 				FUZZ_CHECK(cl->reply.result == RESULT_REFUSED);
 		}
 		FUZZ_CHECK(rc == 0);
@@ -276,6 +279,10 @@ ctl_child(struct ctl *t, enum child_id id)
 		    msg_put_stats(&said, MSG_STATS_DATA, peerid, &stats) == 0);
 	else if (type == MSG_PAUSE)
 		FUZZ_CHECK(msg_put_u8(&said, MSG_PAUSED, peerid, v) == 0);
+	else if (type == MSG_LIST)
+		FUZZ_CHECK(msg_put_u32(&said, MSG_LIST_END, peerid, 0) == 0);
+	else if (type == MSG_DENY)
+		FUZZ_CHECK(msg_put_u8(&said, MSG_DENY_DONE, peerid, 0) == 0);
 	else if (type == MSG_TRACES)
 		FUZZ_CHECK(msg_put_u32(&said, MSG_TRACES_END, peerid, 0) == 0);
 	imsg_free(&told);

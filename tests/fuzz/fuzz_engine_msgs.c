@@ -23,6 +23,7 @@ struct msgs {
 	struct msg_request request[POLICY_PENDING_MIN];
 	int asked[POLICY_PENDING_MIN]; /* a request, not a probe */
 	int turned[POLICY_PENDING_MIN];
+	int disposed[POLICY_PENDING_MIN]; /* got its one verdict */
 };
 
 static void
@@ -136,6 +137,8 @@ msgs_order(struct msgs *m, struct imsg *imsg, uint32_t cause)
 		return;
 	}
 	FUZZ_CHECK((cause == MSG_PROBE) == (imsg_get_type(imsg) != MSG_FINAL));
+	if (cause == MSG_PROBE)
+		FUZZ_CHECK(m->disposed[id.slot]++ == 0);
 	switch (imsg_get_type(imsg)) {
 	case MSG_PASS:
 		return;
@@ -150,7 +153,8 @@ msgs_order(struct msgs *m, struct imsg *imsg, uint32_t cause)
 		return;
 	case MSG_TURN:
 		FUZZ_CHECK(p->ttl > 1);
-		m->turned[id.slot] = 1;
+		/* Else it is passed, whatever is ordered. */
+		m->turned[id.slot] = !p->observe;
 		return;
 	case MSG_FINAL:
 		FUZZ_CHECK(m->turned[id.slot]);
@@ -201,6 +205,7 @@ msgs_note(struct msgs *m, uint32_t type, const void *p, size_t len)
 	    probe.id.slot < POLICY_PENDING_MIN) {
 		m->probe[probe.id.slot] = probe;
 		m->turned[probe.id.slot] = m->asked[probe.id.slot] = 0;
+		m->disposed[probe.id.slot] = 0;
 	}
 	if (type == MSG_REQUEST &&
 	    msg_get_request(&imsg, &request, &why) == 0 &&
@@ -238,8 +243,8 @@ msgs_give(struct msgs *m, enum engine_peer peer, uint32_t type, const void *p,
 	if (peer == ENGINE_CONTROLLER)
 		FUZZ_CHECK(n == (type == MSG_PING));
 	else
-		FUZZ_CHECK(
-		    type == MSG_PROBE || type == MSG_REQUEST ? n == 1 : n <= 1);
+		/* A probe, and one each that it wakes and displaces. */
+		FUZZ_CHECK(n <= (type == MSG_PROBE ? 3 : 1));
 	FUZZ_CHECK(m->e.state >= state);
 	/* Not always at once: so that its buffers run out. */
 	if (peer == ENGINE_CONTROLLER)

@@ -93,6 +93,7 @@ stream_write(struct stream *s, const uint8_t *p, size_t len, size_t nfds)
 	struct iovec iov;
 	struct msghdr mh;
 	struct cmsghdr *c;
+	ssize_t n;
 	size_t i;
 	uint8_t buf[256];
 
@@ -116,9 +117,14 @@ stream_write(struct stream *s, const uint8_t *p, size_t len, size_t nfds)
 			memcpy(CMSG_DATA(c) + i * sizeof(int), &s->null,
 			    sizeof(int));
 	}
-	FUZZ_CHECK(sendmsg(s->sv[0], &mh, MSG_NOSIGNAL) == (ssize_t)len);
-	memcpy(s->sent + s->nsent, p, len);
-	s->nsent += len;
+	n = sendmsg(s->sv[0], &mh, MSG_NOSIGNAL);
+	/* Full, or too many descriptors on their way. */
+	if (n == -1) {
+		FUZZ_CHECK(errno == EAGAIN || errno == ETOOMANYREFS);
+		return;
+	}
+	memcpy(s->sent + s->nsent, p, (size_t)n);
+	s->nsent += (size_t)n;
 }
 
 /* The message that stands next in what was sent, if it is whole. */

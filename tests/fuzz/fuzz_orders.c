@@ -130,7 +130,7 @@ orders_step(struct bench *b, struct fuzz_in *in)
 		break;
 	case 7:
 		if (op & 0x80)
-			bench_reload(b, op >> 3 & 1);
+			bench_reload(b, op >> 3 & 3);
 		else
 			orders_many(b, op >> 3);
 		break;

@@ -57,6 +57,7 @@ static void
 pair_step(struct bench *b, struct engine *e, struct fuzz_in *in)
 {
 	uint8_t op = fuzz_u8(in);
+	unsigned int which;
 
 	switch (op & 0x07) {
 	case 0:
@@ -84,10 +85,11 @@ pair_step(struct bench *b, struct engine *e, struct fuzz_in *in)
 		break;
 	case 7:
 		/* One after the other, with anything in between. */
+		which = (op >> 3 & 1) + (op >> 4 & 2);
 		if (op & 0x10)
-			bench_reload(b, op >> 3 & 1);
+			bench_reload(b, which);
 		else
-			brain_policy(e, bench_policy(op >> 3 & 1));
+			brain_policy(e, bench_policy(which));
 		break;
 	}
 }

@@ -32,6 +32,8 @@ static const struct msg_border *const borders[] = {
 #define CODER_SMALL (IMSG_HEADER_SIZE + 8)
 /* From here on, a message's first byte says how often it comes. */
 #define CODER_OFTEN 0xec
+/* Messages of one input, at most: more than any table has places. */
+#define CODER_MESSAGES (POLICY_RULES_MAX + 300)
 
 struct coder {
 	struct imsgbuf out;
@@ -39,6 +41,7 @@ struct coder {
 	struct policy policy;
 	struct policy back;
 	uint32_t stage;
+	size_t messages; /* of this input */
 };
 
 /* A type by its block of numbers and its place there, from one byte. */
@@ -217,6 +220,32 @@ coder_children(struct coder *c, uint32_t type, struct imsg *imsg)
 	}
 }
 
+/* Rows of the engine's tables. */
+static int
+coder_rows(struct coder *c, uint32_t type, struct imsg *imsg)
+{
+	struct msg_list list;
+	struct msg_client client;
+	struct msg_deny deny;
+	const char *why = NULL;
+
+	switch (type) {
+	case MSG_LIST:
+		if (msg_get_list(imsg, &list, &why) == -1)
+			return (-1);
+		return (msg_put_list(&c->out, type, 0, &list));
+	case MSG_CLIENT:
+	case MSG_CTL_CLIENT:
+		if (msg_get_client(imsg, &client, &why) == -1)
+			return (-1);
+		return (msg_put_client(&c->out, type, 0, &client));
+	default:
+		if (msg_get_deny(imsg, &deny, &why) == -1)
+			return (-1);
+		return (msg_put_deny(&c->out, type, 0, &deny));
+	}
+}
+
 /* Traces and events. */
 static int
 coder_traces(struct coder *c, uint32_t type, struct imsg *imsg)
@@ -279,6 +308,7 @@ coder_plain(struct coder *c, uint32_t type, struct imsg *imsg)
 	case MSG_PAUSE:
 	case MSG_PAUSED:
 	case MSG_MONITOR:
+	case MSG_DENY_DONE:
 	case MSG_CTL_VERBOSE:
 		if (msg_get_u8(imsg, 1, &v8, &why) == -1)
 			return (-1);
@@ -290,6 +320,7 @@ coder_plain(struct coder *c, uint32_t type, struct imsg *imsg)
 	case MSG_COMMITTED:
 	case MSG_PONG:
 	case MSG_TRACES_END:
+	case MSG_LIST_END:
 	case MSG_PING_ON:
 		if (msg_get_u32(imsg, &v32, &why) == -1)
 			return (-1);
@@ -333,12 +364,20 @@ coder_run(struct coder *c, uint32_t type, struct imsg *imsg)
 	case MSG_EVENT:
 	case MSG_CTL_EVENT:
 		return (coder_traces(c, type, imsg));
+	case MSG_LIST:
+	case MSG_CLIENT:
+	case MSG_CTL_CLIENT:
+	case MSG_DENY:
+	case MSG_DENIED:
+	case MSG_CTL_DENY:
+	case MSG_CTL_DENIED_ROW:
+		return (coder_rows(c, type, imsg));
 	default:
 		return (coder_plain(c, type, imsg));
 	}
 }
 
-/* A message that is written without having said how long it is. */
+/* A message of any length, and one that is not filled. */
 static void
 coder_grow(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 {
@@ -348,7 +387,10 @@ coder_grow(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 
 	if (c->out.txpool != NULL)
 		room = ibuf_pool_bufsize(c->out.txpool);
-	msg_write_begin(&w, &c->out, type, 0, 0);
+	msg_write_begin(&w, &c->out, type, 0, len + 1);
+	msg_write_bytes(&w, p, len);
+	FUZZ_CHECK(msg_write_end(&w) == -1);
+	msg_write_begin(&w, &c->out, type, 0, len);
 	msg_write_bytes(&w, p, len);
 	if (msg_write_end(&w) == -1) {
 		FUZZ_CHECK(IMSG_HEADER_SIZE + len > room);
@@ -361,14 +403,13 @@ coder_grow(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 	imsg_free(&imsg);
 }
 
-/* One message, through all tables and its coder. */
+/* All tables look at it; whoever refuses it says why. */
 static void
-coder_message(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
+coder_tables(uint32_t type, const uint8_t *p, size_t len)
 {
-	struct imsg imsg, again;
+	struct imsg imsg;
 	char why[160];
 	size_t i;
-	int rc;
 
 	fuzz_imsg(&imsg, type, 0, p, len);
 	for (i = 0; i < BORDERS; i++) {
@@ -377,6 +418,17 @@ coder_message(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
 		    NULL)
 			FUZZ_CHECK(why[0] != '\0');
 	}
+	imsg_free(&imsg);
+}
+
+/* One message, through its coder. */
+static void
+coder_message(struct coder *c, uint32_t type, const uint8_t *p, size_t len)
+{
+	struct imsg imsg, again;
+	int rc;
+
+	fuzz_imsg(&imsg, type, 0, p, len);
 	if (type >= MSG_CONF_BEGIN && type <= MSG_CONF_END)
 		rc = coder_policy(c, &imsg);
 	else
@@ -411,7 +463,8 @@ coder_step(struct coder *c, struct fuzz_in *in)
 	if (len == 0xff)
 		len = fuzz_u16(in);
 	p = fuzz_take(in, len, &got);
-	while (n-- > 0)
+	coder_tables(type, p, got);
+	for (; n > 0 && c->messages < CODER_MESSAGES; n--, c->messages++)
 		coder_message(c, type, p, got);
 	coder_grow(c, type, p, got);
 }
@@ -431,6 +484,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(imsgbuf_set_pool(
 		       &c.out, fuzz_u8(&in) & 1 ? small : NULL, NULL) == 0);
 	c.stage = 0;
+	c.messages = 0;
 	memset(&c.policy, 0, sizeof(c.policy));
 	while (in.len > 0)
 		coder_step(&c, &in);

@@ -294,6 +294,9 @@ def orders():
     save("orders", "made-up", bytes([1, TURN, 0xf0, 70, 1, 1, TURN, 0xf3, 0,
                                      0, 1, TURN, 0xf1, 3, 0]))
     save("orders", "capped", bytes([0x8f]) + turn * 20 + sent)
+    for kind in range(6):
+        save("orders", "observe-%d" % kind, bytes([0x97]) + b"\0" +
+             probe_op(2, 0, 1, 9, 16) + order(kind) + sent)
     save("orders", "raw", bytes([6, 3, 8]) + bytes(8) + bytes([6, 4, 12]) +
          bytes(12))
     both = b"\x80" + probe_op(2, 0, 1, 9, 16)
@@ -301,6 +304,10 @@ def orders():
         [0x80 | 10 << 3 | 3]) + bytes([0x82, 0, 2, 0, 0]))
     save("pair", "slow", b"\0" + probe_op(2, 0, 1, 9, 16) + bytes(
         [0x80 | 6 << 3 | 3, 0x0c, 0x0d]))
+    save("pair", "waits", bytes([0x0f, 0x1f]) + b"".join(
+        b"\x80" + probe_op(0, 0, c % 8, 1 + c // 8, 16) for c in range(24)))
+    save("pair", "observe", bytes([0x27, 0x37]) + both + bytes(
+        [0x82, 0, 2, 0, 0]) + both)
     save("pair", "reload", both + b"\x1f\x0f" + both + bytes(
         [0x82, 1, 2, 0, 0]) + both)
 
@@ -331,6 +338,13 @@ def engine():
     ask = bytes([6, 16, 26 - 4]) + struct.pack("=IBB16s", 0, 0, 0, b"")
     # The engine's controller: MONITOR, then a trace, then TRACES.
     save("engine_msgs", "traces", bytes([6, 17, 1, 1]) + trace + ask)
+    deny = struct.pack("=BBB16sQ", 0, 0, 24, bytes([198, 51, 100]), 60000)
+    save("engine_msgs", "deny", bytes([6, 19, len(deny)]) + deny + trace[
+        :13] + bytes([6, 18, 5, 1, 0, 0, 0, 0, 6, 18, 5]) + bytes(5))
+    # Tight limits: first probes wait, and the next one wakes them.
+    save("engine_msgs", "waits", bytes([15]) + b"".join(
+        b"\0" + probe_op(0, 0, c % 8, 1, 16) for c in range(12)) + b"".join(
+            b"\0" + probe_op(0, 0, c % 8, 2, 16) for c in range(8)))
     save("engine_msgs", "ping", bytes([6, 14, 4, 1, 2, 3, 4, 6, 13, 0]))
 
 
@@ -350,7 +364,7 @@ def coders():
         save("policy_msgs", name, b"\0" + data)
         save("policy_msgs", name + "-small", b"\1" + data)
 
-    common = struct.pack("=BBBQQQIIIIIIIQ", 1, 0, 32, 10**10, 3 * 10**9,
+    common = struct.pack("=BBBBQQQIIIIIIIQ", 1, 0, 0, 32, 10**10, 3 * 10**9,
                          4 * 10**8, 32, 96, 2048, 0, 64, 0, 256, 6 * 10**11)
     listen4 = struct.pack("=B16s16s16s16sBBBBB", 0, bytes([192, 0, 2, 53]),
                           b"", b"", bytes([192, 0, 2, 128]), 28, 2, 0, 0, 1)
@@ -379,10 +393,10 @@ def coders():
     ident = struct.pack("=II", 3, 4)
     head = bytes(probe(4, "udp", 5, 32))
     small("probe", coded(0x300, ident + struct.pack(
-        "=BBBBBBBHH", 0, 0, 5, 0, 0, 0, 0, len(head), len(head)) + head))
+        "=BBBBBBBBHH", 0, 0, 5, 0, 0, 0, 0, 0, len(head), len(head)) + head))
     long = bytes(probe(4, "udp", 5, 260))
     small("probe-long", coded(0x300, ident + struct.pack(
-        "=BBBBBBBHH", 0, 0, 5, 0, 0, 0, 0, len(long), 200) + long[:200]))
+        "=BBBBBBBBHH", 0, 0, 5, 0, 0, 0, 0, 0, len(long), 200) + long[:200]))
     small("match", coded(0x301, ident + struct.pack(
         "=BBBBB16sQH", 0, 0, 11, 0, 32, bytes([203, 0, 113, 1]), 1000, 8) +
         bytes(8)))
@@ -399,7 +413,11 @@ def coders():
     small("small", coded(0x10b, b"\1") + coded(0x10c, b"\0") +
          coded(0x10f, b"") + coded(0x506, b"\1") + number(0x10e, 9))
     small("info", coded(0x601, struct.pack(
-        "=BIIQ", 0, 1, 8192, 10**9)))
+        "=BBIIQ", 0, 0, 1, 8192, 10**9)))
+    small("lists", coded(0x112, struct.pack("=BI", 0, 7)) + coded(
+        0x113, struct.pack("=BBB16sQ", 0, 0, 24, bytes([198, 51, 100]),
+                           60000)) + coded(
+        0x113, struct.pack("=BBB16sQ", 1, 0, 24, bytes([198, 51, 100]), 0)))
     small("init", coded(0x100, struct.pack(
         "=IIBHIIIII", 99, 99, 0, 33434, 1024, 0x75000000, 0xff000000, 8192,
         256)))
@@ -436,7 +454,7 @@ def replies():
         save("reply", "lines-%d" % action, bytes([action]) + line * 3 +
              b"\x04\0" + b"\x05\x05\x00done"[:6] + b"\0")
         save("reply", "end-%d" % action, bytes([action]) + line + b"\x04\0")
-    info = struct.pack("=BIIQ", 1, 3, 8192, 10**15)
+    info = struct.pack("=BBIIQ", 1, 0, 3, 8192, 10**15)
     save("reply", "stats", b"\0\x01" + bytes([len(info)]) + info +
          b"\0\x04\1\2\3\4" + b"\x04\0")
     proc = struct.pack("=I", 77) + b"engine\0"

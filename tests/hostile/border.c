@@ -103,6 +103,8 @@ border_peer(struct hostile *h, struct imsg *imsg)
 			report_id("order", answer.id, msg_name(ev.type));
 		ev.id = answer.id;
 		break;
+	case MSG_PLACE:
+		return;
 	default:
 		if ((rc = msg_get_order(imsg, &ev.id, &why)) == 0)
 			report_id("order", ev.id, msg_name(ev.type));

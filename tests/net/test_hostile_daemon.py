@@ -69,7 +69,7 @@ TO_PACKET_PROCESS = (
     (message(0x400, b"", 0xffff), "broken stream of messages"),
 )
 TO_ENGINE = (
-    (message(0x300, bytes(18)), "PROBE: 18 bytes, 19..147 allowed"),
+    (message(0x300, bytes(18)), "PROBE: 18 bytes, 20..148 allowed"),
     (message(0x301, ident(7, 7) + bytes(31)), "MATCH: .*generation"),
     (message(0x302, ident(7, 7) + b"\5"), "EXPIRED: bad kind of expiry"),
     (message(0x403, bytes(8)), "TURN .*: not a message of this border"),

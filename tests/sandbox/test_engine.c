@@ -32,6 +32,7 @@ static const struct filter_call allowed[] = {
 	{ "sendmsg 3", SYS_sendmsg, { PROC_FD_CONTROLLER }, EBADF },
 	{ "recvmsg 4", SYS_recvmsg, { PROC_FD_PEER }, EBADF },
 	{ "sendmsg 4", SYS_sendmsg, { PROC_FD_PEER }, EBADF },
+	{ "sched_setaffinity of itself", SYS_sched_setaffinity, { 0 }, EINVAL },
 	{ "ppoll", SYS_ppoll, { 0, 0, P(&at_once) }, FILTER_WORKS },
 	{ "clock_gettime", SYS_clock_gettime, { CLOCK_MONOTONIC, P(&at_once) },
 	    FILTER_WORKS },
@@ -42,6 +43,7 @@ static const struct filter engine = { "engine", engine_sandbox, NULL, 0,
 
 static const struct filter_call forbidden[] = {
 	{ "openat", SYS_openat, { AT_FDCWD, P("/"), O_RDONLY }, 0 },
+	{ "sched_setaffinity of another", SYS_sched_setaffinity, { 1 }, 0 },
 	{ "socket AF_UNIX", SYS_socket, { AF_UNIX, SOCK_STREAM }, 0 },
 	{ "connect", SYS_connect, { PROC_FD_PEER }, 0 },
 	{ "accept4", SYS_accept4, { PROC_FD_PEER }, 0 },

@@ -319,12 +319,14 @@ test_counters(void **state)
 	static const struct test_patch infos[] = {
 		{ 0, 1, 0, NULL },
 		{ 0, 1, 2, "paused is not 0 or 1" },
-		{ 1, 4, UINT32_MAX, NULL },
-		{ 9, 8, UINT64_MAX, NULL },
+		{ 1, 1, 0, NULL },
+		{ 1, 1, 2, "observe is not 0 or 1" },
+		{ 2, 4, UINT32_MAX, NULL },
+		{ 10, 8, UINT64_MAX, NULL },
 	};
 	static struct test_raw raw;
 	static struct stats s, u;
-	struct msg_info in = { 1, 7, 8192, UINT64_MAX - 1 }, out;
+	struct msg_info in = { 1, 1, 7, 8192, UINT64_MAX - 1 }, out;
 	struct test_pipe t;
 	struct imsg imsg;
 	const char *why;
@@ -351,6 +353,7 @@ test_counters(void **state)
 	assert_int_equal(msg_get_info(&imsg, &out, &why), 0);
 	imsg_free(&imsg);
 	assert_int_equal(out.paused, 1);
+	assert_int_equal(out.observe, 1);
 	assert_int_equal(out.generation, 7);
 	assert_int_equal(out.pending_max, 8192);
 	assert_true(out.uptime_ns == UINT64_MAX - 1);

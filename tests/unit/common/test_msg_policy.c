@@ -68,6 +68,7 @@ full_policy(struct policy *p)
 	p->generation = 42;
 	p->probe_icmp = 1;
 	p->augsburg = 1;
+	p->observe = 1;
 	p->max_ttl = POLICY_TTL_MAX;
 	p->gate_ns = 10000000000;
 	p->timeout_ns = MSG_NS_MAX;
@@ -127,6 +128,7 @@ assert_policy_equal(const struct policy *a, const struct policy *b)
 	assert_int_equal(a->generation, b->generation);
 	assert_int_equal(a->probe_icmp, b->probe_icmp);
 	assert_int_equal(a->augsburg, b->augsburg);
+	assert_int_equal(a->observe, b->observe);
 	assert_int_equal(a->max_ttl, b->max_ttl);
 	assert_int_equal(a->gate_ns, b->gate_ns);
 	assert_int_equal(a->timeout_ns, b->timeout_ns);
@@ -353,26 +355,28 @@ test_numbers(void **state)
 		{ 0, 1, 2, "probe_icmp is not 0 or 1" },
 		{ 1, 1, 0, NULL },
 		{ 1, 1, 2, "augsburg is not 0 or 1" },
-		{ 2, 1, 1, NULL },
-		{ 2, 1, 0, "max ttl out of range" },
-		{ 2, 1, POLICY_TTL_MAX + 1, "max ttl out of range" },
-		{ 3, 8, MSG_NS_MAX, NULL },
-		{ 3, 8, MSG_NS_MAX + 1, "gate too long" },
-		{ 11, 8, MSG_NS_MAX + 1, "timeout too long" },
-		{ 19, 8, MSG_NS_MAX, NULL },
-		{ 19, 8, UINT64_MAX, "settle too long" },
-		{ 27, 4, 0, NULL },
-		{ 27, 4, POLICY_RATE_MAX, NULL },
-		{ 27, 4, POLICY_RATE_MAX + 1, "rate of a limit out of range" },
-		{ 31, 4, POLICY_RATE_MAX + 1, "burst of a limit out of range" },
-		{ 35, 4, POLICY_RATE_MAX + 1, "rate of a limit out of range" },
-		{ 39, 4, UINT32_MAX, "burst of a limit out of range" },
-		{ 43, 4, POLICY_RATE_MAX + 1, "rate of a limit out of range" },
-		{ 47, 4, POLICY_RATE_MAX + 1, "burst of a limit out of range" },
-		{ 51, 4, POLICY_TRACES_MAX, NULL },
-		{ 51, 4, POLICY_TRACES_MAX + 1, "traces out of range" },
-		{ 55, 8, MSG_NS_MAX, NULL },
-		{ 55, 8, MSG_NS_MAX + 1, "traces kept too long" },
+		{ 2, 1, 0, NULL },
+		{ 2, 1, 2, "observe is not 0 or 1" },
+		{ 3, 1, 1, NULL },
+		{ 3, 1, 0, "max ttl out of range" },
+		{ 3, 1, POLICY_TTL_MAX + 1, "max ttl out of range" },
+		{ 4, 8, MSG_NS_MAX, NULL },
+		{ 4, 8, MSG_NS_MAX + 1, "gate too long" },
+		{ 12, 8, MSG_NS_MAX + 1, "timeout too long" },
+		{ 20, 8, MSG_NS_MAX, NULL },
+		{ 20, 8, UINT64_MAX, "settle too long" },
+		{ 28, 4, 0, NULL },
+		{ 28, 4, POLICY_RATE_MAX, NULL },
+		{ 28, 4, POLICY_RATE_MAX + 1, "rate of a limit out of range" },
+		{ 32, 4, POLICY_RATE_MAX + 1, "burst of a limit out of range" },
+		{ 36, 4, POLICY_RATE_MAX + 1, "rate of a limit out of range" },
+		{ 40, 4, UINT32_MAX, "burst of a limit out of range" },
+		{ 44, 4, POLICY_RATE_MAX + 1, "rate of a limit out of range" },
+		{ 48, 4, POLICY_RATE_MAX + 1, "burst of a limit out of range" },
+		{ 52, 4, POLICY_TRACES_MAX, NULL },
+		{ 52, 4, POLICY_TRACES_MAX + 1, "traces out of range" },
+		{ 56, 8, MSG_NS_MAX, NULL },
+		{ 56, 8, MSG_NS_MAX + 1, "traces kept too long" },
 	};
 	static const struct test_patch end[] = {
 		{ 0, 4, 41, "END of another generation" },

@@ -72,6 +72,7 @@ good_probe(struct msg_probe *p)
 	p->turn = TURN_MIRROR;
 	p->inflection = INFLECTION_SILENT;
 	p->unreachable = UNREACHABLE_RELAY;
+	p->observe = 1;
 	p->len = 1280;
 	p->headlen = WIRE_HEAD_MAX;
 	for (i = 0; i < sizeof(p->head); i++)
@@ -101,13 +102,15 @@ test_probe(void **state)
 		{ 13, 1, INFLECTION_LAST, "bad inflection" },
 		{ 14, 1, UNREACHABLE_HIDE, NULL },
 		{ 14, 1, UNREACHABLE_LAST, "bad unreachable" },
-		{ 15, 2, 128, NULL },
-		{ 15, 2, 127, "head's length out of range" },
-		{ 15, 2, 27, "probe's length out of range" },
-		{ 15, 2, 1281, "probe's length out of range" },
-		{ 17, 2, 129, "head's length out of range" },
-		{ 17, 2, UINT16_MAX, "head's length out of range" },
-		{ 17, 2, 127, "payload too long" },
+		{ 15, 1, 0, NULL },
+		{ 15, 1, 2, "observe is not 0 or 1" },
+		{ 16, 2, 128, NULL },
+		{ 16, 2, 127, "head's length out of range" },
+		{ 16, 2, 27, "probe's length out of range" },
+		{ 16, 2, 1281, "probe's length out of range" },
+		{ 18, 2, 129, "head's length out of range" },
+		{ 18, 2, UINT16_MAX, "head's length out of range" },
+		{ 18, 2, 127, "payload too long" },
 	};
 	static struct test_raw raw;
 	struct msg_probe p, q;
@@ -131,6 +134,7 @@ test_probe(void **state)
 	assert_int_equal(q.turn, TURN_MIRROR);
 	assert_int_equal(q.inflection, INFLECTION_SILENT);
 	assert_int_equal(q.unreachable, UNREACHABLE_RELAY);
+	assert_int_equal(q.observe, 1);
 	assert_int_equal(q.len, 1280);
 	assert_int_equal(q.headlen, WIRE_HEAD_MAX);
 	assert_memory_equal(p.head, q.head, sizeof(p.head));

@@ -92,45 +92,85 @@ decode_trace(struct random_room *room, struct imsg *imsg, unsigned int which,
 	return (rc);
 }
 
+/* Those of the engine's tables, 16 to 18. */
+static int
+decode_row(struct imsg *imsg, unsigned int which, const char **why)
+{
+	struct msg_client client;
+	struct msg_list list;
+	struct msg_deny deny;
+	int rc;
+
+	if (which == 16)
+		return (msg_get_list(imsg, &list, why));
+	if (which == 17) {
+		rc = msg_get_client(imsg, &client, why);
+		if (rc == 0)
+			assert_true(client.len <= addr_bits(client.family));
+		return (rc);
+	}
+	rc = msg_get_deny(imsg, &deny, why);
+	if (rc == 0)
+		assert_true(deny.len <= addr_bits(deny.family) &&
+		    deny.ms <= MSG_DENY_MS_MAX);
+	return (rc);
+}
+
+/* The messages between engine and packet process. */
+static int
+decode_packets(struct random_room *room, struct imsg *imsg, unsigned int which,
+    const char **why)
+{
+	struct msg_answer answer;
+	struct msg_probe probe;
+	struct msg_id id;
+	enum msg_expiry expiry;
+	int rc;
+
+	switch (which) {
+	case 0:
+		rc = msg_get_probe(imsg, &probe, why);
+		if (rc == 0)
+			assert_true(probe.headlen <= sizeof(probe.head) &&
+			    probe.family < FAMILY_MAX &&
+			    probe.proto < PROTO_MAX);
+		return (rc);
+	case 1:
+		rc = msg_get_match(imsg, &room->match, why);
+		if (rc == 0)
+			assert_true(
+			    room->match.datalen <= sizeof(room->match.data));
+		return (rc);
+	case 2:
+		rc = msg_get_answer(imsg, &answer, why);
+		if (rc == 0)
+			assert_true(answer.objlen <= sizeof(answer.obj));
+		return (rc);
+	case 3:
+		return (msg_get_order(imsg, &id, why));
+	default:
+		return (msg_get_expired(imsg, &id, &expiry, why));
+	}
+}
+
 /* One decoder by number; the fault, or NULL. */
 static const char *
 decode(struct random_room *room, struct imsg *imsg, unsigned int which)
 {
 	const char *why = NULL;
-	struct msg_answer answer;
-	struct msg_probe probe;
 	struct msg_info info;
 	struct msg_init init;
-	struct msg_id id;
-	enum msg_expiry expiry;
 	uint32_t v32;
 	uint8_t v8;
 	int rc = -1, done;
 
 	switch (which) {
 	case 0:
-		rc = msg_get_probe(imsg, &probe, &why);
-		if (rc == 0)
-			assert_true(probe.headlen <= sizeof(probe.head) &&
-			    probe.family < FAMILY_MAX &&
-			    probe.proto < PROTO_MAX);
-		break;
 	case 1:
-		rc = msg_get_match(imsg, &room->match, &why);
-		if (rc == 0)
-			assert_true(
-			    room->match.datalen <= sizeof(room->match.data));
-		break;
 	case 2:
-		rc = msg_get_answer(imsg, &answer, &why);
-		if (rc == 0)
-			assert_true(answer.objlen <= sizeof(answer.obj));
-		break;
 	case 3:
-		rc = msg_get_order(imsg, &id, &why);
-		break;
 	case 4:
-		rc = msg_get_expired(imsg, &id, &expiry, &why);
+		rc = decode_packets(room, imsg, which, &why);
 		break;
 	case 5:
 		rc = msg_get_init(imsg, &init, &why);
@@ -162,6 +202,11 @@ decode(struct random_room *room, struct imsg *imsg, unsigned int which)
 	case 15:
 		rc = decode_trace(room, imsg, which, &why);
 		break;
+	case 16:
+	case 17:
+	case 18:
+		rc = decode_row(imsg, which, &why);
+		break;
 	default:
 		rc = msg_get_policy(
 		    imsg, &room->policy, &room->stage, &done, &why);
@@ -176,9 +221,9 @@ decode(struct random_room *room, struct imsg *imsg, unsigned int which)
 static size_t
 random_size(unsigned int which, uint32_t type)
 {
-	static const uint8_t sizes[] = { 19, 39, 11, 8, 9, 31, 17, 0, 2, 5, 4,
-		1, 22, 97, 57, 80 };
-	static const uint8_t parts[] = { 4, 63, 70, 6, 20, 20, 4 };
+	static const uint8_t sizes[] = { 20, 39, 11, 8, 9, 31, 18, 0, 2, 5, 4,
+		1, 22, 97, 57, 80, 5, 45, 27 };
+	static const uint8_t parts[] = { 4, 64, 70, 6, 20, 20, 4 };
 
 	if (which == 7)
 		return (sizeof(struct stats));
@@ -221,7 +266,7 @@ test_random(void **state)
 	(void)state;
 	test_pipe_open(&t);
 	for (i = 0; i < RANDOM_ROUNDS; i++) {
-		which = random_next() % 20;
+		which = random_next() % 23;
 		type = MSG_CONF_BEGIN + random_next() % 7;
 		len = random_payload(data, which, type);
 		assert_int_equal(

@@ -43,12 +43,14 @@ test_request(void **state)
 		{ 9, 1, POLICY_TTL_MAX + 1, "highest TTL out of range" },
 		{ 10, 1, UNREACHABLE_HIDE, NULL },
 		{ 10, 1, UNREACHABLE_LAST, "bad unreachable" },
-		{ 11, 2, 128, NULL },
-		{ 11, 2, 127, "head's length out of range" },
-		{ 11, 2, 27, "request's length out of range" },
-		{ 11, 2, 1281, "request's length out of range" },
-		{ 13, 1, 129, "head's length out of range" },
-		{ 13, 1, 127, "payload too long" },
+		{ 11, 1, 0, NULL },
+		{ 11, 1, 2, "observe is not 0 or 1" },
+		{ 12, 2, 128, NULL },
+		{ 12, 2, 127, "head's length out of range" },
+		{ 12, 2, 27, "request's length out of range" },
+		{ 12, 2, 1281, "request's length out of range" },
+		{ 14, 1, 129, "head's length out of range" },
+		{ 14, 1, 127, "payload too long" },
 	};
 	static struct test_raw raw;
 	struct msg_request p, q;
@@ -64,6 +66,7 @@ test_request(void **state)
 	p.family = FAMILY_V6;
 	p.max_ttl = 32;
 	p.unreachable = UNREACHABLE_RELAY;
+	p.observe = 1;
 	p.len = 1280;
 	p.headlen = WIRE_HEAD_MAX;
 	for (i = 0; i < sizeof(p.head); i++)
@@ -77,6 +80,7 @@ test_request(void **state)
 	assert_int_equal(q.family, FAMILY_V6);
 	assert_int_equal(q.max_ttl, 32);
 	assert_int_equal(q.unreachable, UNREACHABLE_RELAY);
+	assert_int_equal(q.observe, 1);
 	assert_int_equal(q.len, 1280);
 	assert_int_equal(q.headlen, WIRE_HEAD_MAX);
 	assert_memory_equal(p.head, q.head, sizeof(p.head));

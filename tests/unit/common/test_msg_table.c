@@ -196,7 +196,7 @@ test_texts(void **state)
 	test_pipe_open(&t);
 	check(&t, &msg_priv_to_engine, MSG_PROBE, 12, 0, MSG_RUN, why);
 	assert_string_equal(
-	    why, "packet process: PROBE: 12 bytes, 19..147 allowed");
+	    why, "packet process: PROBE: 12 bytes, 20..148 allowed");
 	check(&t, &msg_engine_to_priv, MSG_TURN, 8, 0, MSG_READY, why);
 	assert_string_equal(why, "engine: TURN: not in state ready");
 	check(&t, &msg_engine_to_priv, MSG_TURN, 8, 1, MSG_RUN, why);

@@ -539,6 +539,25 @@ test_no_router(void **state)
 	}
 }
 
+/* Denied for a while: as by the configuration, and no longer than that. */
+static void
+test_denied(void **state)
+{
+	static struct deny deny;
+	struct fixture *f = *state;
+	struct msg_deny d = { .family = FAMILY_V4, .len = 32, .ms = 1000 };
+	struct msg_probe p;
+
+	f->decide.deny = &deny;
+	packet_probe(PACKET_UDP4, FAMILY_V4, PROTO_UDP, &p);
+	packet_set_ttl(&p, 2);
+	EXPECT(f, &p, START, MSG_TURN, 0);
+	memcpy(d.addr.b, p.head + 12, 4);
+	assert_int_equal(deny_set(&deny, &d, START), DENYING_DONE);
+	EXPECT(f, &p, START, MSG_PASS, BIT(STAT_DENIED));
+	EXPECT(f, &p, START + NS_PER_S, MSG_TURN, 0);
+}
+
 #define FRESH(test) \
 	cmocka_unit_test_setup_teardown(test, test_setup, test_teardown)
 
@@ -556,6 +575,7 @@ main(void)
 		FRESH(test_mirror),
 		FRESH(test_objects),
 		FRESH(test_no_router),
+		FRESH(test_denied),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

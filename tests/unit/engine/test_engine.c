@@ -57,7 +57,7 @@ test_setup(void **state)
 	for (i = 0; i < ENGINE_PEERS; i++)
 		if (proc_socketpair(f->fd[i], 65536) == -1)
 			return (-1);
-	tx = ibuf_pool_new(16, IMSG_HEADER_SIZE + max);
+	tx = ibuf_pool_new(32, IMSG_HEADER_SIZE + max);
 	rx = ibuf_pool_new(4, IMSG_HEADER_SIZE + max);
 	if (tx == NULL || rx == NULL ||
 	    imsgbuf_init(&f->e.ib[ENGINE_CONTROLLER], f->fd[0][0]) == -1 ||
@@ -258,7 +258,7 @@ test_configure(void **state)
 
 /* A request, its probe, and what that met; a status at once. */
 static void
-test_requests(void **state)
+test_asked(void **state)
 {
 	struct fixture *f = *state;
 	struct msg_id a = { 0, 1 }, b = { 1, 1 };
@@ -361,6 +361,72 @@ test_probes(void **state)
 	match_put(f, b, ICMP4_TIMEX, 0, 0);
 	assert_int_equal(turn(f), 0);
 	expect_order(f, MSG_ANSWER, b);
+	expect_nothing(&f->priv);
+}
+
+/* Leaves of `limit total` only what is kept for who waits or is gated. */
+static void
+limits_use_up(struct fixture *f)
+{
+	struct limit_ask ask;
+	struct addr other;
+	uint32_t n;
+
+	f->e.policy->limit_total.rate = 1;
+	f->e.policy->limit_total.burst = 64;
+	limit_set(f->e.limit, f->e.policy, f->e.now);
+	memset(&other, 0, sizeof(other));
+	memset(&ask, 0, sizeof(ask));
+	ask.family = FAMILY_V4;
+	ask.client = &other;
+	ask.ttl = 1;
+	ask.rank = LIMIT_OPENS;
+	for (n = 1; limit_take(f->e.limit, &ask, f->e.now) == LIMIT_OK; n++) {
+		assert_true(n < 100);
+		wire_put32(other.b, n << 8);
+	}
+}
+
+/*
+ * A first probe over limit gets no order until its source's next one comes,
+ * unless the packet process was quicker and has used its slot again.
+ */
+static void
+test_waiting(void **state)
+{
+	const struct policy_fixed few = { .pending = PENDING, .queue_len = 4 };
+	const struct policy_fixed f64 = { .pending = PENDING, .queue_len = 64 };
+	struct fixture *f = *state;
+	struct msg_id a = { 0, 1 }, b = { 1, 1 }, c = { 2, 1 }, d = { 3, 1 };
+
+	assert_int_equal(engine_room_to_wait(&f->e, &few), 0);
+	assert_null(f->e.waiting);
+	assert_int_equal(engine_room_to_wait(&f->e, &f64), 0);
+	assert_non_null(f->e.waiting);
+	configure(f, 1);
+	limits_use_up(f);
+
+	/* Woken by the second probe. */
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 1, a);
+	assert_int_equal(turn(f), 0);
+	expect_nothing(&f->priv);
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 2, b);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_INFLECT, a);
+	expect_order(f, MSG_TURN, b);
+
+	/* Another protocol's gate is another one. */
+	probe_put(f, PACKET_ICMP4, PROTO_ICMP, 1, c);
+	assert_int_equal(turn(f), 0);
+	expect_nothing(&f->priv);
+	/* The slot was used again: nothing is ordered for its old probe. */
+	c.gen = 2;
+	probe_put(f, PACKET_TCP4, PROTO_TCP, 9, c);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_PASS, c);
+	probe_put(f, PACKET_ICMP4, PROTO_ICMP, 2, d);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_TURN, d);
 	expect_nothing(&f->priv);
 }
 
@@ -630,6 +696,84 @@ test_endings(void **state)
 	}
 }
 
+/* Its orders are for the counters: nothing is kept of the probe. */
+static void
+test_observe(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_ask ask = { 0 };
+	struct traces_copy copy;
+	struct msg_id id = { 0, 1 };
+	struct msg_probe p;
+
+	configure(f, 1);
+	traces_set(f->e.traces, TRACES, 600ULL * NS_PER_S);
+	packet_probe(PACKET_UDP4, FAMILY_V4, PROTO_UDP, &p);
+	packet_set_ttl(&p, 3);
+	p.id = id;
+	p.observe = 1;
+	assert_int_equal(msg_put_probe(&f->priv, &p), 0);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_TURN, id);
+	assert_int_equal(traces_next(f->e.traces, &ask, f->e.now, &copy), 0);
+	/* The slot is free for the next one, which is served. */
+	id.gen = 2;
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 3, id);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_TURN, id);
+	assert_int_equal(traces_next(f->e.traces, &ask, f->e.now, &copy), 1);
+	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 0);
+	match_put(f, id, ICMP4_TIMEX, 0, 0);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_ANSWER, id);
+	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 1);
+}
+
+/* Denied, listed, and no longer denied; through another configuration. */
+static void
+test_deny(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_deny d = { .family = FAMILY_V4, .ms = 60000 }, row;
+	struct msg_list list = { LIST_DENIED, 0 };
+	struct msg_id id = { 0, 1 };
+	struct imsg imsg;
+	const char *why;
+	uint8_t done;
+
+	configure(f, 1);
+	assert_int_equal(msg_put_deny(&f->controller, MSG_DENY, 7, &d), 0);
+	assert_int_equal(turn(f), 0);
+	assert_int_equal(next(&f->controller, &imsg), MSG_DENY_DONE);
+	assert_int_equal(imsg_get_id(&imsg), 7);
+	assert_int_equal(msg_get_u8(&imsg, 9, &done, &why), 0);
+	imsg_free(&imsg);
+	assert_int_equal(done, DENYING_DONE);
+	configure(f, 2);
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 3, id);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_PASS, id);
+	assert_int_equal(f->e.stats.stat[STAT_DENIED][FAMILY_V4][PROTO_UDP], 1);
+
+	assert_int_equal(msg_put_list(&f->controller, MSG_LIST, 8, &list), 0);
+	assert_int_equal(turn(f), 0);
+	assert_int_equal(next(&f->controller, &imsg), MSG_DENIED);
+	assert_int_equal(imsg_get_id(&imsg), 8);
+	assert_int_equal(msg_get_deny(&imsg, &row, &why), 0);
+	imsg_free(&imsg);
+	assert_int_equal(row.len, 0);
+	assert_int_equal(row.ms, 60000);
+	expect_u32(&f->controller, MSG_LIST_END, 0);
+
+	d.remove = 1;
+	d.ms = 0;
+	assert_int_equal(msg_put_deny(&f->controller, MSG_DENY, 9, &d), 0);
+	id.gen = 2;
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 3, id);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_TURN, id);
+}
+
 #define FRESH(test) \
 	cmocka_unit_test_setup_teardown(test, test_setup, test_teardown)
 
@@ -638,11 +782,14 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		FRESH(test_configure),
-		FRESH(test_requests),
+		FRESH(test_asked),
 		FRESH(test_probes),
+		FRESH(test_waiting),
 		FRESH(test_requests),
 		FRESH(test_full),
 		FRESH(test_burst),
+		FRESH(test_observe),
+		FRESH(test_deny),
 		FRESH(test_no_allocation),
 		cmocka_unit_test(test_endings),
 	};

@@ -593,6 +593,42 @@ every_probe_ends_once(void **state)
 	}
 }
 
+/* Whatever is ordered under `mode observe': the verdict, and not a byte. */
+static void
+observed_probes_are_only_ever_passed(void **state)
+{
+	static const uint32_t all[] = { MSG_PASS, MSG_DROP, MSG_TURN,
+		MSG_INFLECT };
+	struct bench *b = *state;
+	struct record *rec;
+	struct msg_id id;
+	size_t i, k;
+
+	for (i = 0; i < 4; i++)
+		for (k = 0; k < 2; k++) {
+			b->nverdicts = 0;
+			rec = k == 0
+			    ? hand_up(b, probe_udp4, sizeof(probe_udp4), 5)
+			    : hand_up(b, probe_tcp4, sizeof(probe_tcp4), 1);
+			rec->observe = 1;
+			id = records_id(b->orders.records, rec);
+			assert_int_equal(order(b, all[i], id), 0);
+			assert_int_equal(b->out.n, 0);
+			assert_int_equal(b->nverdicts, 1);
+			assert_int_equal(b->verdict[0].accept, 1);
+			assert_int_equal(rec->state, RECORD_FREE);
+			/* Nor later: there is nothing to be answered. */
+			assert_int_equal(order(b, MSG_FINAL, id), -1);
+			assert_int_equal(order(b, MSG_ANSWER, id), -1);
+			assert_int_equal(b->out.n, 0);
+			assert_int_equal(b->nverdicts, 1);
+		}
+	assert_int_equal(COUNT(b, PASSED), 4);
+	assert_int_equal(b->stats.tally[TALLY_OBSERVED], 6);
+	assert_int_equal(COUNT(b, TURNED), 0);
+	assert_int_equal(COUNT(b, DROPPED), 0);
+}
+
 int
 main(void)
 {
@@ -613,6 +649,7 @@ main(void)
 		T(final_from_the_client_or_at_settle),
 		T(inv19_caps_hold_whatever_is_ordered),
 		T(every_probe_ends_once),
+		T(observed_probes_are_only_ever_passed),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -29,7 +29,7 @@
 typedef void script(struct imsgbuf *);
 
 static struct stats test_stats;
-static const struct msg_info test_info = { 1, 7, 8192, 90000000000 };
+static const struct msg_info test_info = { 1, 1, 7, 8192, 90000000000 };
 
 /* The fake daemon: one request of this type, the script, and the end. */
 static void

@@ -201,7 +201,7 @@ do_exec(void)
 static void
 test_work(void **state)
 {
-	static const struct msg_info info = { 0, 1, 64, 1 };
+	static const struct msg_info info = { 0, 0, 1, 64, 1 };
 	static struct stats stats;
 	static struct msg_trace trace;
 	struct imsgbuf ib;

@@ -118,6 +118,7 @@ test_json_stats(void **state)
 
 	assert_int_equal(member(root, "version"), 1);
 	assert_int_equal(member(root, "paused"), 1);
+	assert_int_equal(member(root, "observing"), 0);
 	assert_int_equal(member(root, "generation"), 3);
 	assert_int_equal(member(root, "uptime_s"), 93784);
 	assert_int_equal(member(root, "pending_max"), 8192);
@@ -136,7 +137,7 @@ test_json_stats(void **state)
 		    500 + i);
 	assert_int_equal(json_object_size(refused), TALLY_REFUSED_LAST + 1);
 	assert_int_equal(json_object_size(root),
-	    6 + STAT_MAX + TALLY_MAX - TALLY_REFUSED_LAST - 1);
+	    7 + STAT_MAX + TALLY_MAX - TALLY_REFUSED_LAST - 1);
 	json_decref(root);
 }
 
@@ -319,10 +320,140 @@ test_result(void **state)
 	reply_free(&r);
 }
 
+/* Some lines of each kind; the format itself is judged in tests/net. */
+static void
+test_metrics(void **state)
+{
+	static const char *const lines[] = {
+		"# TYPE uturnd_probes_total counter\n",
+		"uturnd_turned_total{family=\"6\",proto=\"tcp\"} 2012\n",
+		"uturnd_refused_total{reason=\"no_room\"} 511\n",
+		"\nuturnd_up 1\n",
+		"\nuturnd_paused 1\n",
+		"\nuturnd_observing 0\n",
+		"\nuturnd_config_generation 3\n",
+		"\nuturnd_uptime_seconds 93784\n",
+		"\nuturnd_pending_max 8192\n",
+		"\nuturnd_last_probe_timestamp_seconds 1499997.500000\n",
+		"# TYPE uturnd_hop_rtt_seconds histogram\n",
+		"_bucket{family=\"4\",le=\"0.0005\"} 2\n",
+		"_bucket{family=\"4\",le=\"0.001\"} 2\n",
+		"_bucket{family=\"4\",le=\"2.5\"} 2\n",
+		"_bucket{family=\"4\",le=\"+Inf\"} 5\n",
+		"uturnd_hop_rtt_seconds_sum{family=\"4\"} 12.000034\n",
+		"uturnd_hop_rtt_seconds_count{family=\"4\"} 5\n",
+		"uturnd_hop_rtt_seconds_count{family=\"6\"} 0\n",
+	};
+	static struct reply r;
+	struct test_stream s;
+	size_t i;
+
+	(void)state;
+	fill_stats(&r);
+	r.stats.rtt[FAMILY_V4][0] = 2;
+	r.stats.rtt[FAMILY_V4][STATS_RTT_BUCKETS - 1] = 3;
+	r.stats.rtt_sum_us[FAMILY_V4] = 12000034;
+	r.stats.probe_age_ms = 2500;
+	test_open(&s);
+	assert_int_equal(output_metrics(s.f, &r, 1500000000), 0);
+	test_end(&s);
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (strstr(s.text, lines[i]) == NULL)
+			fail_msg("%s is not in\n%s", lines[i], s.text);
+	free(s.text);
+	/* None yet; or a clock that was set back. */
+	for (i = 0; i < 2; i++) {
+		r.stats.probe_age_ms = i == 0 ? 0 : UINT64_MAX;
+		test_open(&s);
+		assert_int_equal(output_metrics(s.f, &r, 1500000000), 0);
+		test_end(&s);
+		assert_non_null(
+		    strstr(s.text, "_last_probe_timestamp_seconds 0.000000\n"));
+		free(s.text);
+	}
+	reply_free(&r);
+}
+
+static void
+test_rows(void **state)
+{
+	static struct msg_client clients[] = {
+		{ FAMILY_V4, PROTO_UDP, 32, { { 203, 0, 113, 7 } }, 0, 3200000,
+		    8800000, 12, 3 },
+		{ FAMILY_V6, PROTO_ICMP, 64, { { 0x20, 1, 0xd, 0xb8 } }, 0, 0,
+		    10000000, 1, 0 },
+		{ FAMILY_V4, PROTO_TCP, 32, { { 203, 0, 113, 8 } }, 443, 0, 0,
+		    UINT32_MAX, 0 },
+	};
+	static struct msg_deny denied[] = {
+		{ 0, FAMILY_V4, 24, { { 203, 0, 113 } }, 3661000 },
+		{ 0, FAMILY_V6, 128, { { 0x20, 1 } }, 1 },
+	};
+	static struct reply r;
+	struct names names;
+	struct test_stream s;
+	json_t *root, *o;
+
+	(void)state;
+	names_none(&names);
+	reply_init(&r, ACTION_SHOW_CLIENTS);
+	r.clients = clients;
+	r.nclients = 3;
+	r.denied = denied;
+	r.ndenied = 2;
+	test_open(&s);
+	assert_int_equal(output_text.clients(s.f, &r, &names), 0);
+	test_is(&s,
+	    "CLIENT                                  PROTOCOL      OPEN"
+	    "     LEFT   PROBES  LIMITED\n"
+	    "203.0.113.7                             udp             3s"
+	    "       8s       12        3\n"
+	    "2001:db8::/64                           icmp            0s"
+	    "      10s        1        0\n"
+	    "203.0.113.8                             tcp/443         0s"
+	    "       0s 4294967295        0\n");
+	test_open(&s);
+	assert_int_equal(output_text.denied(s.f, &r), 0);
+	test_is(&s,
+	    "203.0.113.0/24                              01:01:01 left\n"
+	    "2001::/128                                  00:00:01 left\n");
+
+	test_open(&s);
+	assert_int_equal(output_json.clients(s.f, &r, &names), 0);
+	test_end(&s);
+	assert_non_null(
+	    root = json_loads(s.text, JSON_REJECT_DUPLICATES, NULL));
+	free(s.text);
+	assert_int_equal(member(root, "version"), 1);
+	o = json_array_get(json_object_get(root, "clients"), 2);
+	assert_int_equal(member(o, "port"), 443);
+	assert_int_equal(member(o, "probes"), UINT32_MAX);
+	o = json_array_get(json_object_get(root, "clients"), 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(o, "client")), "203.0.113.7");
+	assert_null(json_object_get(o, "port"));
+	assert_int_equal(member(o, "opened_us"), 3200000);
+	assert_int_equal(member(o, "limited"), 3);
+	json_decref(root);
+	test_open(&s);
+	assert_int_equal(output_json.denied(s.f, &r), 0);
+	test_end(&s);
+	assert_non_null(
+	    root = json_loads(s.text, JSON_REJECT_DUPLICATES, NULL));
+	free(s.text);
+	o = json_array_get(json_object_get(root, "denied"), 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(o, "prefix")), "203.0.113.0/24");
+	assert_int_equal(member(o, "left_ms"), 3661000);
+	json_decref(root);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_json_stats),
 		cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_text_stats),

@@ -103,7 +103,7 @@ test_selects(void **state)
 	rules_has(LISTEN4 "probe udp off\n", RULES_IPTABLES, "udp", 0);
 	rules_has(LISTEN4 "probe udp off\n", RULES_NFTABLES, "udp", 0);
 	rules_has(LISTEN4 "queue 7\n", RULES_NFTABLES,
-	    "queue flags bypass to 7\n", 1);
+	    "queue flags bypass to 7 comment \"uturnd ", 1);
 	rules_has(LISTEN4 "queue 7\n", RULES_IPTABLES,
 	    "--queue-num 7 --queue-bypass\n", 1);
 	rules_has(LISTEN4 "mark 0x10/0xf0\n", RULES_NFTABLES,
