@@ -52,11 +52,11 @@ for line in sys.stdin:
 """
 
 
-def request(family, ident, ttl, proto=0, flow=0, ext=b"", seq=0):
+def request(family, ident, ttl, proto=0, flow=0, ext=b"", seq=0, code=1):
     """A request's ICMP message; proto by name or number."""
     number = NUMBER[family].get(proto, proto)
     kind = 8 if family == 4 else 128
-    message = struct.pack("!BBHHHBBH", kind, 1, 0, ident, seq, ttl, number,
+    message = struct.pack("!BBHHHBBH", kind, code, 0, ident, seq, ttl, number,
                           flow) + ext
     # The kernel writes ICMPv6's.
     return resum(message) if family == 4 else message

@@ -5,6 +5,7 @@
 """Reverse traceroute by request: replies, probes on the wire, limits."""
 
 import contextlib
+import struct
 import subprocess
 import time
 
@@ -16,7 +17,7 @@ from augsburg import (BAD_EXT, BAD_PROTO, BAD_TTL, HDR, ICMP, NUMBER, OK, TCP,
                       padding_object, request, target_object)
 from daemon import NO_LIMITS, Daemon
 from lab import FAMILIES
-from wire import Capture, ip_header_ok, l4_sum_ok, layer3
+from wire import Capture, ip_header_ok, l4_sum_ok, layer3, send, sum16
 
 BOTH = pytest.mark.parametrize("family", FAMILIES)
 PROTOS = pytest.mark.parametrize("proto", (ICMP, UDP, TCP))
@@ -323,16 +324,96 @@ class TestLeftAlone:
 class TestBeside:
     @BOTH
     def test_ping_beside_it(self, lab, on, family):
-        """An ordinary ping of any size is none of it."""
+        """An echo request with another code is none of it."""
         before = on.count("requests")
-        lab.run("C", ["ping", f"-{family}", "-n", "-c", "2", "-i", "0.2",
-                      "-W", "5", lab.service[family]], check=True)
+        for code in (0, 2):
+            message = request(family, 63, 3, UDP, code=code)
+            (raw,) = ask(lab, family, [message])
+            assert bytes.fromhex(raw["icmp"])[4:] == message[4:]
         assert on.count("requests") == before
 
     @BOTH
     def test_trace_works_too(self, lab, on, family):
         assert clients.names(clients.traceroute(
             lab, family, "icmp", clients.SINGLE)) == lab.expected(family)
+
+    @BOTH
+    def test_own_pings_are_no_answers(self, lab, on, family):
+        """T's own echo replies come in beside; nothing is made of them."""
+        before = on.count("unmatched"), on.count("forged")
+        client = lab.client[family]
+        (raw,) = ask(lab, family, [request(family, 64, 3, code=0)], node="T",
+                     dst=client)
+        assert raw["source"] == client
+        assert (on.count("unmatched"), on.count("forged")) == before
+
+
+def error(family, lab, quote):
+    """Time exceeded of a router about a packet of T's."""
+    src = packed(lab.addr["r5", "r3"][family])
+    dst = packed(lab.service[family])
+    icmp = bytes([11 if family == 4 else 3, 0]) + bytes(6) + quote
+    size = HDR[family] + len(icmp)
+    pseudo = b""
+    if family == 4:
+        head = struct.pack("!BBHHHBBH", 0x45, 0, size, 1, 0, 64, 1, 0)
+        head += src + dst
+        head = head[:10] + struct.pack(
+            "!H", 0xffff - sum16(head)) + head[12:]
+    else:
+        head = struct.pack("!IHBB", 6 << 28, len(icmp), 58, 64) + src + dst
+        pseudo = src + dst + struct.pack("!II", len(icmp), 58)
+    total = 0xffff - sum16(pseudo + icmp)
+    return head + icmp[:2] + struct.pack("!H", total) + icmp[4:]
+
+
+class TestMatching:
+    @BOTH
+    def test_forged_and_duplicate(self, lab, family):
+        """Only what quotes the probe that was sent is an answer, once."""
+        with Daemon(lab, extra=ON) as d:
+            lab.iptables("C", family, "raw", "-A PREROUTING -p udp -j DROP")
+            try:
+                with Wire(lab, family) as w:
+                    ask(lab, family, [request(family, 7, 9, UDP)], wait=0.02)
+                sent = w.probe()
+                # IPv4: another identification; IPv6: another cookie.
+                at = 5 if family == 4 else HDR[6] + 15
+                bad = bytearray(sent)
+                bad[at] ^= 1
+                send(lab, "C", [error(family, lab, bytes(bad))])
+                settled(d, forged=1, requests_answered=0)
+                send(lab, "C", [error(family, lab, sent)] * 2)
+                settled(d, forged=1, requests_answered=1, duplicate=1,
+                        pending=0)
+                send(lab, "C", [error(family, lab, sent)])
+                settled(d, requests_answered=1, duplicate=2)
+            finally:
+                lab.iptables("C", family, "raw", "-F PREROUTING")
+
+    @BOTH
+    def test_observe(self, lab, family):
+        """Mode observe: nothing leaves but the kernel's echo."""
+        with Daemon(lab, extra=ON + "mode observe\n") as d, \
+                Wire(lab, family) as w:
+            message = request(family, 74, 2)
+            (raw,) = ask(lab, family, [message])
+            assert bytes.fromhex(raw["icmp"])[4:] == message[4:]
+            settled(d, requests=1, requests_passed=1, observed=1, pending=0)
+        assert len(w.sent()) == 1
+
+
+class TestTraces:
+    @BOTH
+    def test_shown(self, lab, family):
+        """`show traces` has what requests met, like u-turns' hops."""
+        with Daemon(lab, extra=ON) as d:
+            hops(lab, family, ICMP, range(1, 6))
+            (trace,) = d.ctl_json("show", "traces")["traces"]
+            assert trace["client"] == lab.client[family]
+            assert [h["address"] for h in trace["hops"]] == \
+                lab.reverse(family)
+            assert "answer" in trace
 
 
 class TestBounds:
