@@ -248,7 +248,7 @@ engine_note_probe(struct engine *e, uint32_t slot, uint32_t order,
 
 	if (probe->observe ||
 	    (order != MSG_TURN && order != MSG_INFLECT &&
-		(order != MSG_REQUEST_PROBE || probe->ttl > POLICY_TTL_MAX))) {
+		order != MSG_REQUEST_PROBE)) {
 		traces_skip(e->traces, slot);
 		return;
 	}

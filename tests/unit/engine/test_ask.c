@@ -381,6 +381,37 @@ test_limits(void **state)
 	    limit_take(f->decide.limit, &ask, START), LIMIT_CLIENT);
 }
 
+/* By the TTL that the probe leaves with, as a turned one's; a status has none.
+ */
+static void
+test_hop(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_request q;
+	struct limit_ask ask;
+	struct addr client;
+
+	f->policy.limit_hop.rate = 1;
+	f->policy.limit_hop.burst = 1;
+	limit_set(f->decide.limit, &f->policy, START);
+	request_of(&q, FAMILY_V4, 5, 17, NULL, 0);
+	assert_int_equal(decided(f, &q, 0, PROTO_UDP), MSG_REQUEST_PROBE);
+	assert_int_equal(
+	    decided(f, &q, BIT(STAT_LIMITED), PROTO_UDP), MSG_DROP);
+	request_of(&q, FAMILY_V4, 6, 17, NULL, 0);
+	assert_int_equal(decided(f, &q, 0, PROTO_UDP), MSG_REQUEST_PROBE);
+	request_of(&q, FAMILY_V4, 0, 17, NULL, 0);
+	assert_int_equal(decided(f, &q, 0, PROTO_UDP), MSG_REQUEST_STATUS);
+	assert_int_equal(decided(f, &q, 0, PROTO_UDP), MSG_REQUEST_STATUS);
+	/* One that came in with 6 would be turned with 5. */
+	assert_int_equal(addr_parse(FAMILY_V4, "192.0.2.200", &client), 0);
+	memset(&ask, 0, sizeof(ask));
+	ask.client = &client;
+	ask.ttl = 6;
+	ask.rank = LIMIT_GATED;
+	assert_int_equal(limit_take(f->decide.limit, &ask, START), LIMIT_HOP);
+}
+
 /* Whose trace is under way is no stranger; a request opens no gate. */
 static void
 test_rank(void **state)
@@ -511,6 +542,8 @@ main(void)
 		    test_decide, test_setup, test_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_limits, test_setup, test_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_hop, test_setup, test_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_rank, test_setup, test_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -169,6 +169,7 @@ after_the_probe(void **state)
 	(void)probed(b, 17, &id);
 	for (i = 0; i < NALL; i++)
 		assert_int_equal(order(b, all[i], id), -1);
+	assert_string_equal(b->why, "nothing was matched");
 	assert_int_equal(status(b, id, 4, 0), -1);
 	assert_int_equal(b->out.n, 0);
 	assert_int_equal(b->nverdicts, 0);
