@@ -166,6 +166,7 @@ include tests/hostile/hostile.mk
 include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 include tests/net/net.mk
+include tests/vm/vm.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:

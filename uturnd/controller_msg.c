@@ -57,6 +57,7 @@ controller_message(void *arg, enum child_id id, struct imsg *imsg)
 		    c, reload_committed(&c->reload, id, value, now)));
 	if (watchdog_pong(&c->watchdog, value, now) == -1)
 		return ("a number that was not sent");
+	notify_alive(c->notify_fd);
 	return (NULL);
 }
 

@@ -60,6 +60,12 @@ notify_stopping(int fd)
 	notify_send(fd, "STOPPING=1");
 }
 
+void
+notify_alive(int fd)
+{
+	notify_send(fd, "WATCHDOG=1");
+}
+
 static void
 notify_send(int fd, const char *text)
 {

@@ -18,5 +18,7 @@ int notify_open(void);
 /* fd -1: nothing happens. */
 void notify_ready(int fd);
 void notify_stopping(int fd);
+/* notify_alive: all three processes turn, as a ping through them has shown. */
+void notify_alive(int fd);
 
 #endif /* UTURND_NOTIFY_H */

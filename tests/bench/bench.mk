@@ -1,5 +1,5 @@
 # Speed; included by the Makefile.  Root; in network namespaces of its own.
-#   make bench         some 20 minutes; writes tests/bench/results/
+#   make bench         some 12 minutes; writes tests/bench/results/
 #   make bench-short   two minutes; writes nothing
 #   make bench-check   seconds: the step of `make check`
 #   make soak          half the saturation rate for SOAK_SECONDS
