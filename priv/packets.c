@@ -167,11 +167,14 @@ packets_match(struct priv *p, struct record *rec, const struct match *m,
 	    p->now > rec->sent_at ? (uint64_t)(p->now - rec->sent_at) : 0;
 	mm.rtt_ns = rec->rtt_ns;
 	mm.datalen = 0;
-	/* A bare quote, behind which no object can stand, says nothing new. */
-	if (m->kind == MATCH_ERROR &&
-	    m->datalen >= EXT_QUOTE + EXT_HDR + EXT_OBJ_HDR) {
+	if (m->kind == MATCH_ERROR) {
 		mm.datalen =
 		    m->datalen < MSG_MATCH_DATA ? m->datalen : MSG_MATCH_DATA;
+		/* Of a quote behind which no object can stand, only the IP
+		 * header says something new: with which TTL it arrived. */
+		if (m->datalen < EXT_QUOTE + EXT_HDR + EXT_OBJ_HDR &&
+		    mm.datalen > rec->probe.l4)
+			mm.datalen = rec->probe.l4;
 		memcpy(mm.data, pkt + m->data, mm.datalen);
 	}
 	rec->met = *m;

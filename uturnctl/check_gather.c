@@ -38,7 +38,7 @@ check_exec(const char *const argv[], int out)
 	size_t i;
 	int null;
 
-	for (i = 0; argv[i] != NULL && i < 15; i++)
+	for (i = 0; i < 15 && argv[i] != NULL; i++)
 		if ((args[i] = strdup(argv[i])) == NULL)
 			_exit(127);
 	args[i] = NULL;

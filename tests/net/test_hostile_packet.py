@@ -23,7 +23,8 @@ SETTLE, TIMEOUT = 0, 1
 
 
 def up(bench, slot=0, gen=1, family=4, proto=0, ttl=2, relay=1, turn=0,
-       inflection=0, unreachable=0, length=60, headlen=None, head=None):
+       inflection=0, unreachable=0, observe=0, length=60, headlen=None,
+       head=None):
     """A PROBE; what it says of the packet may differ from the packet."""
     if head is None:
         head = bytearray(probe(bench.lab, 1, family,
@@ -31,8 +32,8 @@ def up(bench, slot=0, gen=1, family=4, proto=0, ttl=2, relay=1, turn=0,
         head[8 if family == 4 else 7] = max(1, min(ttl, 255))
         head = bytes(head[:min(length, 128)])
     return message(PROBE, struct.pack(
-        "=IIBBBBBBBHH", slot, gen, {4: 0, 6: 1}.get(family, family), proto,
-        ttl, relay, turn, inflection, unreachable, length,
+        "=IIBBBBBBBBHH", slot, gen, {4: 0, 6: 1}.get(family, family), proto,
+        ttl, relay, turn, inflection, unreachable, observe, length,
         len(head) if headlen is None else headlen) + head)
 
 
@@ -72,6 +73,7 @@ def refused(bench, fault, *data):
     ({"turn": 2}, "bad turn form"),
     ({"inflection": 2}, "bad inflection"),
     ({"unreachable": 2}, "bad unreachable"),
+    ({"observe": 2}, "observe is not 0 or 1"),
     ({"length": 27}, "probe's length out of range"),
     ({"length": 1281}, "probe's length out of range"),
     ({"headlen": 129}, "head's length out of range"),
@@ -127,7 +129,7 @@ def test_out_of_state(bench, first, second, fault):
 
 
 @pytest.mark.parametrize("kind", (
-    0, 0x100, 0x101, 0x10d, 0x10f, 0x200, 0x203, 0x303, 0x400, 0x403, 0x404,
+    0, 0x100, 0x101, 0x10d, 0x10f, 0x200, 0x203, 0x304, 0x400, 0x403, 0x404,
     0x406, 0x500, 0x600, 0xffffffff), ids=hex)
 def test_types_of_other_borders(bench, kind):
     refused(bench, rf".* \(type {kind:#x}\): not a message of this border",
@@ -135,9 +137,9 @@ def test_types_of_other_borders(bench, kind):
 
 
 @pytest.mark.parametrize("kind, size, fault", (
-    (PROBE, 18, "PROBE: 18 bytes, 19..147 allowed"),
-    (PROBE, 148, "PROBE: 148 bytes, 19..147 allowed"),
-    (PROBE, 615, "PROBE: 615 bytes, 19..147 allowed"),
+    (PROBE, 19, "PROBE: 19 bytes, 20..148 allowed"),
+    (PROBE, 149, "PROBE: 149 bytes, 20..148 allowed"),
+    (PROBE, 615, "PROBE: 615 bytes, 20..148 allowed"),
     (MATCH, 38, "MATCH: 38 bytes, 39..615 allowed"),
     (EXPIRED, 0, "EXPIRED: 0 bytes, 9..9 allowed"),
     (EXPIRED, 10, "EXPIRED: 10 bytes, 9..9 allowed"),

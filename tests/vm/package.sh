@@ -33,7 +33,8 @@ ok()
 inside()
 {
 	PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
-	    LC_ALL=C chroot "$root" "$@" >>"$work/log" 2>&1 ||
+	    LC_ALL=C unshare -pf --mount-proc="$root/proc" \
+	    chroot "$root" "$@" >>"$work/log" 2>&1 ||
 	    { cat "$work/log" >&2; die "$*"; }
 }
 
@@ -81,7 +82,8 @@ grep -q '^_uturnd:.*:/nonexistent:/usr/sbin/nologin$' "$root/etc/passwd" ||
     die "no user _uturnd"
 [ "$(stat -c %U:%a "$root/run/uturnd-empty")" = root:755 ] ||
     die "/run/uturnd-empty"
-inside test "$(inside stat -c %U /run/uturnd; tail -n 1 "$work/log")" = _uturnd
+inside stat -c %U /run/uturnd
+[ "$(tail -n 1 "$work/log")" = _uturnd ] || die "/run/uturnd"
 ok "its user and its folders are there"
 link=$root/etc/systemd/system/multi-user.target.wants/uturnd.service
 [ -L "$link" ] || die "the unit is not enabled"

@@ -702,9 +702,12 @@ test_observe(void **state)
 {
 	struct fixture *f = *state;
 	struct msg_ask ask = { 0 };
+	const struct pending_probe *kept;
+	enum pending_state before;
 	struct traces_copy copy;
 	struct msg_id id = { 0, 1 };
 	struct msg_probe p;
+	const char *why;
 
 	configure(f, 1);
 	traces_set(f->e.traces, TRACES, 600ULL * NS_PER_S);
@@ -716,6 +719,9 @@ test_observe(void **state)
 	assert_int_equal(turn(f), 0);
 	expect_order(f, MSG_TURN, id);
 	assert_int_equal(traces_next(f->e.traces, &ask, f->e.now, &copy), 0);
+	/* Nothing that comes back can be taken for its answer. */
+	assert_int_equal(
+	    pending_match(f->e.pending, id, &kept, &before, &why), -1);
 	/* The slot is free for the next one, which is served. */
 	id.gen = 2;
 	probe_put(f, PACKET_UDP4, PROTO_UDP, 3, id);
@@ -727,6 +733,58 @@ test_observe(void **state)
 	assert_int_equal(turn(f), 0);
 	expect_order(f, MSG_ANSWER, id);
 	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 1);
+}
+
+/* What the client says is no time to a reverse router. */
+static void
+test_rtt(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_id id = { 0, 1 };
+
+	configure(f, 1);
+	probe_put(f, PACKET_UDP4, PROTO_UDP, 9, id);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_TURN, id);
+	match_put(f, id, ICMP4_UNREACH, ICMP4_UNREACH_PORT, 1);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_FINAL, id);
+	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 0);
+}
+
+/* Under `mode observe' no verdict waits for a second probe. */
+static void
+test_observe_waits_not(void **state)
+{
+	struct policy_fixed fixed = { .queue_len = 1024, .pending = 1024 };
+	struct fixture *f = *state;
+	struct msg_id id = { 0, 1 };
+	struct msg_probe p;
+
+	assert_int_equal(engine_room_to_wait(&f->e, &fixed), 0);
+	assert_non_null(f->e.waiting);
+	configure(f, 1);
+	f->e.policy->limit_total.rate = f->e.policy->limit_total.burst = 1;
+	limit_set(f->e.limit, f->e.policy, f->e.now);
+	probe_put(f, PACKET_ICMP4, PROTO_ICMP, 1, id);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_INFLECT, id);
+	packet_probe(PACKET_UDP4, FAMILY_V4, PROTO_UDP, &p);
+	packet_set_ttl(&p, 1);
+	p.id.slot = 1;
+	p.id.gen = 1;
+	p.observe = 1;
+	assert_int_equal(msg_put_probe(&f->priv, &p), 0);
+	assert_int_equal(turn(f), 0);
+	expect_order(f, MSG_PASS, p.id);
+	/* One that is to be served would. */
+	p.id.gen = 2;
+	p.observe = 0;
+	assert_int_equal(msg_put_probe(&f->priv, &p), 0);
+	assert_int_equal(turn(f), 0);
+	assert_int_equal(imsgbuf_queuelen(&f->e.ib[ENGINE_PRIV]), 0);
+	assert_int_equal(
+	    f->e.stats.stat[STAT_LIMITED][FAMILY_V4][PROTO_UDP], 2);
 }
 
 /* Denied, listed, and no longer denied; through another configuration. */
@@ -789,6 +847,8 @@ main(void)
 		FRESH(test_full),
 		FRESH(test_burst),
 		FRESH(test_observe),
+		FRESH(test_observe_waits_not),
+		FRESH(test_rtt),
 		FRESH(test_deny),
 		FRESH(test_no_allocation),
 		cmocka_unit_test(test_endings),
