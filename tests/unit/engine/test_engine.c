@@ -256,71 +256,6 @@ test_configure(void **state)
 	assert_int_equal(f->e.policy->generation, 3);
 }
 
-/* A request, its probe, and what that met; a status at once. */
-static void
-test_asked(void **state)
-{
-	struct fixture *f = *state;
-	struct msg_id a = { 0, 1 }, b = { 1, 1 };
-	struct msg_request q;
-	struct msg_status s;
-	struct imsg imsg;
-	const char *why;
-	uint8_t *icmp = q.head + 20;
-
-	memset(&q, 0, sizeof(q));
-	q.id = a;
-	q.max_ttl = 32;
-	q.len = q.headlen = 32;
-	q.head[0] = 0x45;
-	q.head[3] = 32;
-	q.head[9] = 1;
-	q.head[12] = 192;
-	q.head[16] = 198;
-	icmp[0] = ICMP4_ECHO;
-	icmp[1] = AUGSBURG_CODE;
-	icmp[AUGSBURG_TTL] = 3;
-	icmp[AUGSBURG_PROTO] = WIRE_PROTO_UDP;
-	assert_int_equal(msg_put_request(&f->priv, &q), 0);
-	assert_int_equal(turn(f), 0);
-	expect_order(f, MSG_PASS, a);
-	configure(f, 1);
-	q.id.gen = a.gen = 2;
-	assert_int_equal(msg_put_request(&f->priv, &q), 0);
-	assert_int_equal(turn(f), 0);
-	expect_order(f, MSG_REQUEST_PROBE, a);
-	match_put(f, a, ICMP4_TIMEX, 0, 0);
-	assert_int_equal(turn(f), 0);
-	expect_order(f, MSG_REQUEST_ANSWER, a);
-
-	q.id = b;
-	icmp[AUGSBURG_TTL] = 0;
-	assert_int_equal(msg_put_request(&f->priv, &q), 0);
-	assert_int_equal(turn(f), 0);
-	assert_int_equal(next(&f->priv, &imsg), MSG_REQUEST_STATUS);
-	assert_int_equal(msg_get_status(&imsg, &s, &why), 0);
-	imsg_free(&imsg);
-	assert_int_equal(s.id.slot, b.slot);
-	assert_int_equal(s.status, AUGSBURG_BAD_TTL);
-	/* The highest TTL there is has no place in the traces. */
-	q.id.gen = b.gen = 2;
-	q.max_ttl = icmp[AUGSBURG_TTL] = POLICY_TTL_MAX;
-	assert_int_equal(msg_put_request(&f->priv, &q), 0);
-	assert_int_equal(turn(f), 0);
-	expect_order(f, MSG_REQUEST_PROBE, b);
-	match_put(f, b, ICMP4_UNREACH, ICMP4_UNREACH_PORT, 1);
-	assert_int_equal(turn(f), 0);
-	expect_order(f, MSG_REQUEST_ANSWER, b);
-	/* What expires needs no order. */
-	q.id.gen = b.gen = 3;
-	assert_int_equal(msg_put_request(&f->priv, &q), 0);
-	assert_int_equal(turn(f), 0);
-	expect_order(f, MSG_REQUEST_PROBE, b);
-	assert_int_equal(msg_put_expired(&f->priv, b, EXPIRY_TIMEOUT), 0);
-	assert_int_equal(turn(f), 0);
-	expect_nothing(&f->priv);
-}
-
 static void
 test_probes(void **state)
 {
@@ -840,7 +775,6 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		FRESH(test_configure),
-		FRESH(test_asked),
 		FRESH(test_probes),
 		FRESH(test_waiting),
 		FRESH(test_requests),
