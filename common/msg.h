@@ -74,6 +74,7 @@ enum msg_type {
 	MSG_MATCH,         /* struct msg_match */
 	MSG_EXPIRED,       /* struct msg_id, one byte: enum msg_expiry */
 	MSG_PLACE,         /* a processor, or PLACE_ANYWHERE */
+	MSG_REQUEST,       /* struct msg_request */
 
 	/* engine -> packet process: the orders, and the ping */
 	MSG_PASS = 0x400, /* struct msg_id */
@@ -83,6 +84,10 @@ enum msg_type {
 	MSG_ANSWER,       /* struct msg_answer */
 	MSG_FINAL,        /* struct msg_id */
 	MSG_PING_ON,      /* number */
+	/* orders for a request */
+	MSG_REQUEST_PROBE,  /* struct msg_id */
+	MSG_REQUEST_STATUS, /* struct msg_status */
+	MSG_REQUEST_ANSWER, /* struct msg_id */
 
 	/* uturnctl -> controller */
 	MSG_CTL_STATS = 0x500,
@@ -143,11 +148,31 @@ struct msg_probe {
 	uint8_t head[WIRE_HEAD_MAX];
 };
 
+/* A request for a reverse probe; as far as it is read, so is its record. */
+struct msg_request {
+	struct msg_id id;
+	enum family family;
+	uint8_t max_ttl; /* of the policy in its record */
+	enum policy_unreachable unreachable;
+	uint8_t observe;  /* whatever is ordered, it is passed */
+	uint16_t len;     /* bytes of the request, 32..1280 */
+	uint16_t headlen; /* bytes in head, <= 128 */
+	uint8_t head[WIRE_HEAD_MAX];
+};
+
+/* The answer to a request for which no probe is sent. */
+struct msg_status {
+	struct msg_id id;
+	uint8_t status; /* AUGSBURG_BAD_... */
+	uint16_t value; /* BAD_EXT: class and c-type; else 0 */
+};
+
 /* What a turned probe met. */
 enum msg_match_kind {
 	MATCH_ERROR = 0, /* an ICMP error that quotes it */
-	MATCH_REPLY,     /* mirror form: the client's echo reply */
-	MATCH_RESET,     /* mirror form: the client's reset */
+	MATCH_REPLY,     /* mirror form, requests: the client's echo reply */
+	MATCH_RESET,     /* mirror form, requests: the client's reset */
+	MATCH_SYNACK,    /* requests: the client accepts the connection */
 	MATCH_KIND_LAST
 };
 /* Bytes behind an error's 8-byte header that go up: quote and extensions. */
@@ -465,8 +490,12 @@ int msg_get_match(struct imsg *, struct msg_match *, const char **why);
 int msg_put_expired(struct imsgbuf *, struct msg_id, enum msg_expiry);
 int msg_get_expired(
     struct imsg *, struct msg_id *, enum msg_expiry *, const char **why);
+int msg_put_request(struct imsgbuf *, const struct msg_request *);
+int msg_get_request(struct imsg *, struct msg_request *, const char **why);
+int msg_put_status(struct imsgbuf *, const struct msg_status *);
+int msg_get_status(struct imsg *, struct msg_status *, const char **why);
 /* The orders without a payload of their own: PASS, DROP, INFLECT, TURN,
- * FINAL. */
+ * FINAL, REQUEST_PROBE, REQUEST_ANSWER. */
 int msg_put_order(struct imsgbuf *, uint32_t type, struct msg_id);
 int msg_get_order(struct imsg *, struct msg_id *, const char **why);
 int msg_put_answer(struct imsgbuf *, const struct msg_answer *);

@@ -38,6 +38,8 @@
 #define MSG_SIZE_MATCH     39 /* and its data */
 #define MSG_SIZE_EXPIRED   9
 #define MSG_SIZE_ANSWER    11 /* and its objects */
+#define MSG_SIZE_REQUEST   15 /* and its head */
+#define MSG_SIZE_STATUS    11
 #define MSG_SIZE_STATS     (MSG_COUNTERS * sizeof(uint64_t))
 #define MSG_SIZE_INFO      18
 #define MSG_SIZE_ASK       22

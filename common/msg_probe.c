@@ -224,3 +224,84 @@ msg_get_answer(struct imsg *imsg, struct msg_answer *a, const char **why)
 	msg_read_bytes(&r, a->obj, a->objlen);
 	return (msg_read_end(&r, why));
 }
+
+int
+msg_put_request(struct imsgbuf *ib, const struct msg_request *q)
+{
+	struct msg_writer w;
+
+	if (q->headlen > WIRE_HEAD_MAX) {
+		errno = EINVAL;
+		return (-1);
+	}
+	msg_write_begin(&w, ib, MSG_REQUEST, 0, MSG_SIZE_REQUEST + q->headlen);
+	msg_write_id(&w, q->id);
+	msg_write_u8(&w, (uint8_t)q->family);
+	msg_write_u8(&w, q->max_ttl);
+	msg_write_u8(&w, (uint8_t)q->unreachable);
+	msg_write_u8(&w, q->observe);
+	msg_write_u16(&w, q->len);
+	/* Whole, or its first WIRE_HEAD_MAX bytes: told by len. */
+	msg_write_u8(&w, (uint8_t)q->headlen);
+	msg_write_bytes(&w, q->head, q->headlen);
+	return (msg_write_end(&w));
+}
+
+int
+msg_get_request(struct imsg *imsg, struct msg_request *q, const char **why)
+{
+	struct msg_reader r;
+
+	memset(q, 0, sizeof(*q));
+	msg_read_begin(&r, imsg);
+	msg_read_id(&r, &q->id);
+	q->family = msg_read_enum(&r, FAMILY_MAX, "bad family");
+	q->max_ttl = msg_read_u8(&r);
+	q->unreachable = msg_read_enum(&r, UNREACHABLE_LAST, "bad unreachable");
+	q->observe = msg_read_u8(&r);
+	q->len = msg_read_u16(&r);
+	q->headlen = msg_read_u8(&r);
+	msg_read_require(&r, q->max_ttl >= 1 && q->max_ttl <= POLICY_TTL_MAX,
+	    "highest TTL out of range");
+	msg_read_require(&r, q->observe <= 1, "observe is not 0 or 1");
+	msg_read_require(&r,
+	    q->len >= WIRE_PROBE_MIN && q->len <= WIRE_PROBE_MAX,
+	    "request's length out of range");
+	msg_read_require(&r,
+	    q->headlen <= WIRE_HEAD_MAX && q->headlen <= q->len,
+	    "head's length out of range");
+	/* After a fault nothing is read, so headlen is bounded here. */
+	msg_read_bytes(&r, q->head, q->headlen);
+	return (msg_read_end(&r, why));
+}
+
+int
+msg_put_status(struct imsgbuf *ib, const struct msg_status *s)
+{
+	struct msg_writer w;
+
+	msg_write_begin(&w, ib, MSG_REQUEST_STATUS, 0, MSG_SIZE_STATUS);
+	msg_write_id(&w, s->id);
+	msg_write_u8(&w, s->status);
+	msg_write_u16(&w, s->value);
+	return (msg_write_end(&w));
+}
+
+int
+msg_get_status(struct imsg *imsg, struct msg_status *s, const char **why)
+{
+	struct msg_reader r;
+
+	memset(s, 0, sizeof(*s));
+	msg_read_begin(&r, imsg);
+	msg_read_id(&r, &s->id);
+	s->status = msg_read_u8(&r);
+	s->value = msg_read_u16(&r);
+	msg_read_require(&r,
+	    s->status == AUGSBURG_BAD_TTL || s->status == AUGSBURG_BAD_PROTO ||
+		s->status == AUGSBURG_BAD_EXT,
+	    "unknown status");
+	msg_read_require(&r, s->value == 0 || s->status == AUGSBURG_BAD_EXT,
+	    "a value without an object");
+	return (msg_read_end(&r, why));
+}

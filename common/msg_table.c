@@ -90,6 +90,8 @@ static const struct msg_rule rules_priv_to_engine[] = {
 	    MATCH, MSG_SIZE_MATCH, MSG_SIZE_MATCH + MSG_MATCH_DATA, 0, MSG_RUN),
 	FIXED(EXPIRED, MSG_SIZE_EXPIRED, MSG_RUN),
 	U32(PLACE, LATER),
+	RULE(REQUEST, MSG_SIZE_REQUEST, MSG_SIZE_REQUEST + WIRE_HEAD_MAX, 0,
+	    LATER),
 };
 
 static const struct msg_rule rules_engine_to_priv[] = {
@@ -101,6 +103,9 @@ static const struct msg_rule rules_engine_to_priv[] = {
 	    MSG_RUN),
 	FIXED(FINAL, MSG_SIZE_ID, MSG_RUN),
 	U32(PING_ON, LATER),
+	FIXED(REQUEST_PROBE, MSG_SIZE_ID, MSG_RUN),
+	FIXED(REQUEST_STATUS, MSG_SIZE_STATUS, MSG_RUN),
+	FIXED(REQUEST_ANSWER, MSG_SIZE_ID, MSG_RUN),
 };
 
 static const struct msg_rule rules_ctl_to_controller[] = {

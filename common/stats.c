@@ -27,6 +27,13 @@ static const char *const stat_names[STAT_MAX] = {
 	[STAT_MALFORMED] = "malformed",
 	[STAT_HIDDEN] = "hidden",
 	[STAT_UNREACHABLE] = "unreachable",
+	[STAT_REQUESTS] = "requests",
+	[STAT_REQUESTS_PROBED] = "requests_probed",
+	[STAT_REQUESTS_ANSWERED] = "requests_answered",
+	[STAT_REQUESTS_REFUSED] = "requests_refused",
+	[STAT_REQUESTS_EXPIRED] = "requests_expired",
+	[STAT_REQUESTS_PASSED] = "requests_passed",
+	[STAT_REQUESTS_DROPPED] = "requests_dropped",
 };
 
 /*

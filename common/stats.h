@@ -15,7 +15,9 @@
  * the controller adds the two arrays, so no counter is kept twice.
  *
  * Every probe handed up ends as exactly one of PASSED, DROPPED, INFLECTIONS,
- * RELAYED, ENDED, EXPIRED.
+ * RELAYED, ENDED, EXPIRED; every request as one of REQUESTS_ANSWERED, REFUSED,
+ * EXPIRED, PASSED, DROPPED.  A request counts as the protocol that it asks
+ * for.
  */
 enum stat_kind {
 	/* kept by the packet process */
@@ -41,6 +43,14 @@ enum stat_kind {
 	STAT_MALFORMED,   /* the engine's parser refused: passed */
 	STAT_HIDDEN,      /* relayed without address: hidden hop */
 	STAT_UNREACHABLE, /* a reverse router said unreachable */
+	/* requests (docs/augsburg.md); kept by the packet process */
+	STAT_REQUESTS,          /* handed up to the engine */
+	STAT_REQUESTS_PROBED,   /* probes sent for them */
+	STAT_REQUESTS_ANSWERED, /* with what the probe met */
+	STAT_REQUESTS_REFUSED,  /* answered with another status */
+	STAT_REQUESTS_EXPIRED,  /* probed, nothing to answer by the deadline */
+	STAT_REQUESTS_PASSED,   /* left to the host's kernel */
+	STAT_REQUESTS_DROPPED,  /* over a limit */
 	STAT_MAX
 };
 

@@ -44,6 +44,7 @@
 #define WIRE_PROTO_UDP   17
 #define WIRE_PROTO_ICMP6 58
 /* TCP flags */
+#define WIRE_TCP_FIN 0x01
 #define WIRE_TCP_SYN 0x02
 #define WIRE_TCP_RST 0x04
 #define WIRE_TCP_ACK 0x10
@@ -81,6 +82,37 @@
 #define EXT_CLASS_RTT 247
 #define EXT_CTYPE_RTT 1
 #define EXT_RTT_LEN   (EXT_OBJ_HDR + 4)
+
+/*
+ * Reverse traceroute by request (docs/augsburg.md): an echo request with code
+ * 1 asks for one probe back; an echo reply with code 1 says what it met.
+ * Offsets are from the ICMP header.
+ */
+#define AUGSBURG_CODE     1
+#define AUGSBURG_TTL      8  /* of the probe; reply: the status */
+#define AUGSBURG_PROTO    9  /* IP protocol; 0: ICMP */
+#define AUGSBURG_FLOW     10 /* 0: a default; reply: value of the status */
+#define AUGSBURG_EXT      12 /* extension structure, if any */
+#define AUGSBURG_HOP      12 /* reply: the router, 16 bytes */
+#define AUGSBURG_RTT      28 /* reply: nanoseconds */
+#define AUGSBURG_ERROR    12 /* bytes of a reply with another status than 0 */
+#define AUGSBURG_REPLY    36 /* bytes of one with status 0 */
+#define AUGSBURG_RTT_NONE UINT32_MAX
+/* Statuses */
+#define AUGSBURG_OK        0
+#define AUGSBURG_BAD_TTL   1
+#define AUGSBURG_BAD_PROTO 2
+#define AUGSBURG_BAD_EXT   4 /* value: class and c-type of the object */
+/* The probe's fixed fields, and what a flow of 0 stands for. */
+#define AUGSBURG_SPORT     1021
+#define AUGSBURG_SEQ       0xffff
+#define AUGSBURG_FLOW_ICMP 0xbeaf
+#define AUGSBURG_FLOW_UDP  53
+#define AUGSBURG_FLOW_TCP  80
+/* Objects of a request */
+#define AUGSBURG_CLASS_TARGET  5
+#define AUGSBURG_TARGET_LEN    16 /* as written: without the object's header */
+#define AUGSBURG_CLASS_PADDING 6
 
 /*
  * What an answer to one probe looks like; the engine decides, the packet

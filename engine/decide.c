@@ -270,12 +270,51 @@ decide_error(const struct policy *policy, const struct pending_probe *probe,
 	}
 }
 
+/* What answers the probe that a request asked for; see priv/orders_request.c.
+ */
+static void
+decide_request(const struct policy *policy, const struct pending_probe *probe,
+    const struct msg_match *m, struct decision *out)
+{
+	enum decide_error error;
+
+	if (m->kind == MATCH_ERROR) {
+		error = probe->family == FAMILY_V4
+		    ? decide_error4(m->icmp_type, m->icmp_code)
+		    : decide_error6(m->icmp_type, m->icmp_code);
+		if (error == DECIDE_TOOBIG || error == DECIDE_OTHER)
+			return;
+		if (error != DECIDE_TIMEX && !m->from_client) {
+			out->stats |= DECIDE_STAT(STAT_UNREACHABLE);
+			if (probe->unreachable != UNREACHABLE_RELAY)
+				return;
+		}
+	}
+	/* The reply has no way to say that there is a router without a name. */
+	if (!m->from_client &&
+	    policy_hidden(policy, probe->family, &m->router)) {
+		out->stats |= DECIDE_STAT(STAT_HIDDEN);
+		return;
+	}
+	out->order = MSG_REQUEST_ANSWER;
+}
+
 int
 decide_match(const struct policy *policy, const struct pending_probe *probe,
     enum pending_state before, const struct msg_match *m, struct decision *out,
     const char **why)
 {
 	memset(out, 0, sizeof(*out));
+	if (probe->request) {
+		if ((m->kind == MATCH_REPLY && probe->proto != PROTO_ICMP) ||
+		    ((m->kind == MATCH_RESET || m->kind == MATCH_SYNACK) &&
+			probe->proto != PROTO_TCP)) {
+			*why = "an answer of another protocol";
+			return (-1);
+		}
+		decide_request(policy, probe, m, out);
+		return (0);
+	}
 	switch (m->kind) {
 	case MATCH_ERROR:
 		decide_error(policy, probe, before, m, out);
@@ -292,6 +331,9 @@ decide_match(const struct policy *policy, const struct pending_probe *probe,
 			return (-1);
 		}
 		break;
+	case MATCH_SYNACK:
+		*why = "a connection that was not asked for";
+		return (-1);
 	case MATCH_KIND_LAST:
 	default:
 		*why = "bad kind of match";

@@ -27,6 +27,7 @@ static int engine_probe(struct engine *, struct imsg *, const char **);
 static int engine_match(struct engine *, struct imsg *, const char **);
 static int engine_expired(struct engine *, struct imsg *, const char **);
 static int engine_place(struct engine *, struct imsg *, const char **);
+static int engine_request(struct engine *, struct imsg *, const char **);
 
 static const struct engine_handler engine_from_controller[] = {
 	{ MSG_CONF_BEGIN, engine_conf },
@@ -53,6 +54,7 @@ static const struct engine_handler engine_from_priv[] = {
 	{ MSG_MATCH, engine_match },
 	{ MSG_EXPIRED, engine_expired },
 	{ MSG_PLACE, engine_place },
+	{ MSG_REQUEST, engine_request },
 };
 
 static const struct engine_border engine_borders[ENGINE_PEERS] = {
@@ -244,7 +246,9 @@ engine_note_probe(struct engine *e, uint32_t slot, uint32_t order,
 {
 	struct traces_events events;
 
-	if (probe->observe || (order != MSG_TURN && order != MSG_INFLECT)) {
+	if (probe->observe ||
+	    (order != MSG_TURN && order != MSG_INFLECT &&
+		order != MSG_REQUEST_PROBE)) {
 		traces_skip(e->traces, slot);
 		return;
 	}
@@ -259,7 +263,7 @@ engine_order(struct engine *e, struct msg_id id, uint32_t order,
     const struct pending_probe *keep)
 {
 	/* Where all is passed nothing comes back. */
-	if (order == MSG_TURN && !keep->observe)
+	if ((order == MSG_TURN || order == MSG_REQUEST_PROBE) && !keep->observe)
 		pending_turned(e->pending, id, keep);
 	engine_note_probe(e, id.slot, order, keep);
 	if (order != 0)
@@ -310,6 +314,34 @@ engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 	stats_count(&e->stats, d.stats, probe.family, probe.proto);
 	engine_others(e, &d);
 	engine_order(e, probe.id, d.order, &keep);
+	return (0);
+}
+
+static int
+engine_request(struct engine *e, struct imsg *imsg, const char **why)
+{
+	struct decide decide = { e->policy, e->gate, e->limit, NULL, &e->deny };
+	struct pending_probe keep;
+	struct msg_request request;
+	struct decision d;
+	enum proto proto;
+
+	if (msg_get_request(imsg, &request, why) == -1 ||
+	    pending_begin(e->pending, request.id, why) == -1)
+		return (-1);
+	memset(&keep, 0, sizeof(keep));
+	if (e->state != MSG_RUN) {
+		engine_order(e, request.id, MSG_PASS, &keep);
+		return (0);
+	}
+	decide_ask(&decide, &request, e->now, &keep, &proto, &d);
+	stats_count(&e->stats, d.stats, request.family, proto);
+	if (d.order == MSG_REQUEST_STATUS) {
+		traces_skip(e->traces, request.id.slot);
+		engine_queued(msg_put_status(&e->ib[ENGINE_PRIV], &d.status));
+		return (0);
+	}
+	engine_order(e, request.id, d.order, &keep);
 	return (0);
 }
 

@@ -42,7 +42,7 @@ struct limit {
 	struct policy_limit total;
 	struct policy_limit hop;
 	struct limit_total halves;
-	struct bucket hops[POLICY_TTL_MAX]; /* by the TTL to leave with */
+	struct bucket hops[LIMIT_TTL_MAX]; /* by the TTL to leave with */
 	uint64_t epoch;
 	int64_t epoch_start;
 	uint64_t active;      /* gated prefixes of this epoch so far */
@@ -112,7 +112,7 @@ limit_set(struct limit *l, const struct policy *p, int64_t now)
 	l->halves.cap = cap;
 
 	if (l->hop.rate == 0)
-		for (i = 0; i < POLICY_TTL_MAX; i++) {
+		for (i = 0; i < LIMIT_TTL_MAX; i++) {
 			l->hops[i].level = limit_cap(&p->limit_hop, 1);
 			l->hops[i].last = now;
 		}
@@ -267,7 +267,7 @@ limit_hop_has(struct limit *l, uint8_t ttl, enum limit_rank rank, int64_t now)
 
 	if (l->hop.rate == 0 || ttl < 2)
 		return (1);
-	if (ttl > POLICY_TTL_MAX)
+	if (ttl > LIMIT_TTL_MAX)
 		return (0);
 	b = &l->hops[ttl - 1];
 	cap = limit_cap(&l->hop, 1);

@@ -36,6 +36,9 @@
 #define LIMIT_V6_NET_BITS 48
 #define LIMIT_V6_NET      4 /* times the rate and burst of a /56 */
 
+/* The highest TTL that counts, see struct limit_ask. */
+#define LIMIT_TTL_MAX (POLICY_TTL_MAX + 1)
+
 /* Which limit a probe was over. */
 enum limit_verdict {
 	LIMIT_OK = 0,
@@ -56,7 +59,11 @@ enum limit_rank {
 struct limit_ask {
 	enum family family;
 	const struct addr *client;
-	uint8_t ttl; /* as it came in: 1..POLICY_TTL_MAX */
+	/*
+	 * As it came in: 1..POLICY_TTL_MAX.  What leaves with a TTL that a
+	 * request asks for counts like a probe that came in with one more.
+	 */
+	uint8_t ttl;
 	enum limit_rank rank;
 };
 

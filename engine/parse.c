@@ -8,18 +8,12 @@
 #include "common/policy.h"
 #include "common/wire.h"
 #include "engine/parse.h"
+#include "engine/parse_int.h"
 #include "engine/reader.h"
 
 #define PARSE_IP4_FRAGMENT 0x3fff /* more fragments, and the offset */
 #define PARSE_TCP_EOL      0
 #define PARSE_TCP_NOP      1
-
-/* What the IP header says of the packet. */
-struct parse_ip {
-	uint8_t ttl;
-	uint8_t ipproto;
-	size_t len; /* of the whole packet */
-};
 
 static enum parse_fault
 parse_ip4(struct reader *r, struct parse_ip *ip, struct parse *out)
@@ -57,6 +51,21 @@ parse_ip6(struct reader *r, struct parse_ip *ip, struct parse *out)
 		return (PARSE_HEADER);
 	ip->len = (size_t)payload + WIRE_IP6_HDR;
 	return (PARSE_OK);
+}
+
+enum parse_fault
+parse_ip(
+    enum family f, struct reader *r, struct parse_ip *ip, struct parse *out)
+{
+	switch (f) {
+	case FAMILY_V4:
+		return (parse_ip4(r, ip, out));
+	case FAMILY_V6:
+		return (parse_ip6(r, ip, out));
+	case FAMILY_MAX:
+	default:
+		return (PARSE_DISAGREES);
+	}
 }
 
 /* l4len: bytes behind the IP header, as that says. */
@@ -164,17 +173,7 @@ parse_probe(const struct msg_probe *p, struct parse *out)
 		return (PARSE_DISAGREES);
 	reader_init(&r, p->head, p->headlen);
 
-	switch (p->family) {
-	case FAMILY_V4:
-		fault = parse_ip4(&r, &ip, &parse);
-		break;
-	case FAMILY_V6:
-		fault = parse_ip6(&r, &ip, &parse);
-		break;
-	case FAMILY_MAX:
-	default:
-		return (PARSE_DISAGREES);
-	}
+	fault = parse_ip(p->family, &r, &ip, &parse);
 	if (fault != PARSE_OK)
 		return (fault);
 	if (ip.ttl != p->ttl || ip.len != p->len || ip.ttl == 0 ||

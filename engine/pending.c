@@ -125,7 +125,8 @@ pending_settle(struct pending *p, struct msg_id id, const char **why)
 	s = pending_find(p, id, why);
 	if (s == NULL)
 		return (-1);
-	if (s->state != PENDING_TURNED || s->probe.proto != PROTO_UDP) {
+	if (s->state != PENDING_TURNED || s->probe.proto != PROTO_UDP ||
+	    s->probe.request) {
 		*why = "no turned UDP probe that waits for a match";
 		return (-1);
 	}

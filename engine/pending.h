@@ -21,10 +21,11 @@
 struct pending_probe {
 	enum family family;
 	enum proto proto;
-	uint8_t ttl;
+	uint8_t ttl; /* it leaves with one less */
 	enum policy_relay relay;
 	enum policy_turn turn;
 	enum policy_unreachable unreachable;
+	uint8_t request; /* 1: one that a request asked for */
 	uint8_t rank;    /* enum limit_rank, by which it was admitted */
 	uint8_t observe; /* the packet process passes it in any case */
 	uint16_t len;

@@ -10,12 +10,7 @@
 #include "priv/checksum.h"
 #include "priv/keyed.h"
 
-/* Where the parts of a turned probe's payload begin. */
-#define BUILD_COMP_AT   WIRE_MARK_LEN
-#define BUILD_COOKIE_AT (BUILD_COMP_AT + 2)
-/* The least that is worth the name of a cookie. */
-#define BUILD_COOKIE_MIN 4
-#define BUILD_TCP_NOP    0x01
+#define BUILD_TCP_NOP 0x01
 
 size_t
 build_ip_header(uint8_t *out, const struct build_ip *ip)
@@ -105,17 +100,19 @@ build_cookie(struct record *rec, struct msg_id id, const uint8_t key[16])
 	in.dst = rec->probe.dst;
 	in.sport = rec->probe.sport;
 	in.dport = rec->probe.dport;
-	in.proto = (uint32_t)rec->probe.proto;
+	in.proto = (uint32_t)record_proto(rec);
 	h = keyed_hash(key, &in, sizeof(in));
 	memcpy(rec->cookie, &h, sizeof(h));
 
-	if (rec->probe.proto == PROTO_TCP) {
+	if (record_proto(rec) == PROTO_TCP) {
 		rec->cookie_len = BUILD_COOKIE_MIN;
 		return;
 	}
-	room = rec->probe.len > rec->probe.payload
-	    ? (size_t)(rec->probe.len - rec->probe.payload)
-	    : 0;
+	room = 0;
+	if (rec->kind == RECORD_AUGSBURG)
+		room = build_request_room(rec);
+	else if (rec->probe.len > rec->probe.payload)
+		room = (size_t)(rec->probe.len - rec->probe.payload);
 	if (room < BUILD_COOKIE_AT + BUILD_COOKIE_MIN)
 		rec->cookie_len = 0;
 	else if (room < BUILD_COOKIE_AT + RECORD_COOKIE_MAX)

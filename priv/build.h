@@ -77,4 +77,21 @@ size_t build_answer_router(const struct record *, const struct wire_answer *ans,
 size_t
 build_final(const struct record *, uint8_t ttl, uint8_t *out, size_t outlen);
 
+/*
+ * For requests (docs/augsburg.md); 0 for all other records.  All go from the
+ * listen address to who asked.
+ *
+ * build_request_probe: the probe that was asked for, with its TTL, protocol
+ * and flow, from rec->cookie and rec->ip_id (IPv4: not 0).  Fills
+ * rec->sent_l4 and rec->ttl_sent.
+ * build_request_status: the reply with a status that is not 0.
+ * build_request_answer: the reply with rec->met.router and rec->rtt_ns.
+ * build_request_reset: what ends the connection that a SYN+ACK accepted.
+ */
+size_t build_request_probe(struct record *, uint8_t *out, size_t outlen);
+size_t build_request_status(const struct record *, uint8_t status,
+    uint16_t value, uint8_t *out, size_t outlen);
+size_t build_request_answer(const struct record *, uint8_t *out, size_t outlen);
+size_t build_request_reset(const struct record *, uint8_t *out, size_t outlen);
+
 #endif /* PRIV_BUILD_H */

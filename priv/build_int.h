@@ -17,6 +17,21 @@
 /* TOS of ICMP errors: internetwork control (RFC 1812, 4.3.2.5). */
 #define BUILD_TOS_ERROR 0xc0
 
+/* Where the parts of a turned probe's payload begin. */
+#define BUILD_COMP_AT   WIRE_MARK_LEN
+#define BUILD_COOKIE_AT (BUILD_COMP_AT + 2)
+/* The least that is worth the name of a cookie. */
+#define BUILD_COOKIE_MIN 4
+
+/*
+ * Payload of the probe that a request asks for: what the sum leaves, and in
+ * IPv6 the longest cookie.
+ */
+#define BUILD_ASKED4 12
+#define BUILD_ASKED6 (BUILD_COOKIE_AT + RECORD_COOKIE_MAX)
+/* build_request_room: which of them it is. */
+size_t build_request_room(const struct record *);
+
 /* What an IP header says. */
 struct build_ip {
 	enum family family;

@@ -16,14 +16,16 @@
 /*
  * Where the answers of reverse routers come in: a packet socket a family,
  * which sees what the host's firewall drops as untracked, behind a kernel
- * filter that lets through only ICMP errors that quote a listen address (and
- * in mirror form the clients' own echo replies and resets).
+ * filter that lets through only ICMP errors that quote a listen address
+ * (in mirror form also the clients' own echo replies and resets; where requests
+ * are served, their answers to the probes).
  */
 
 #define CAPTURE_BATCH 64
 /* Bytes of a packet that are looked at: the largest minimal IPv6 MTU. */
 #define CAPTURE_SNAP 1280
-/* The longest filter: IPv6, all addresses with a public one, mirror form. */
+/* The longest filter: IPv6, all addresses with a public one, mirror form,
+ * requests. */
 #define CAPTURE_INSNS 2048
 
 struct capture;

@@ -127,11 +127,11 @@ program_own(struct program *p, const struct policy *pol, enum family family,
 
 /* A = type at X; goes on behind the block for error types only. */
 static void
-program_error_types(struct program *p, enum family family, int mirror)
+program_error_types(struct program *p, enum family family, int replies)
 {
 	program_add(p, BPF_LD | BPF_B | BPF_IND, 0, 0, 0);
 	if (family == FAMILY_V4) {
-		if (mirror) {
+		if (replies) {
 			program_add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1,
 			    ICMP4_ECHO_REPLY);
 			program_accept(p);
@@ -141,7 +141,7 @@ program_error_types(struct program *p, enum family family, int mirror)
 		program_add(p, BPF_RET | BPF_K, 0, 0, 0);
 		return;
 	}
-	if (mirror) {
+	if (replies) {
 		program_add(
 		    p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ICMP6_ECHO_RESPONSE);
 		program_accept(p);
@@ -184,6 +184,31 @@ program_header(struct program *p, enum family family)
 		program_add(p, BPF_LDX | BPF_W | BPF_IMM, 0, 0, WIRE_IP6_HDR);
 }
 
+/*
+ * TCP: in mirror form resets; answers to the SYNs that were asked for.  Behind
+ * it A is the protocol still.
+ */
+static void
+program_tcp(struct program *p, int mirror, int requests)
+{
+	uint8_t skip = (uint8_t)(1 + (mirror ? 3 : 0) + (requests ? 3 : 0));
+
+	if (!mirror && !requests)
+		return;
+	program_add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, skip, WIRE_PROTO_TCP);
+	if (mirror) {
+		program_add(p, BPF_LD | BPF_B | BPF_IND, 0, 0, 13);
+		program_add(p, BPF_JMP | BPF_JSET | BPF_K, 0, 1, WIRE_TCP_RST);
+		program_accept(p);
+	}
+	if (requests) {
+		program_add(p, BPF_LD | BPF_H | BPF_IND, 0, 0, 2);
+		program_add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, AUGSBURG_SPORT);
+		program_accept(p);
+	}
+	program_add(p, BPF_RET | BPF_K, 0, 0, 0);
+}
+
 size_t
 capture_program(const struct policy *pol, enum family family,
     struct sock_filter *out, size_t max)
@@ -200,17 +225,9 @@ capture_program(const struct policy *pol, enum family family,
 	program_header(&p, family);
 	program_own(&p, pol, family, 0, l->dst, 0);
 	program_add(&p, BPF_LD | BPF_B | BPF_ABS, 0, 0, l->ipproto);
-	if (mirror) {
-		/* TCP: only resets.  Six instructions, or over them. */
-		program_add(
-		    &p, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, WIRE_PROTO_TCP);
-		program_add(&p, BPF_LD | BPF_B | BPF_IND, 0, 0, 13);
-		program_add(&p, BPF_JMP | BPF_JSET | BPF_K, 0, 1, WIRE_TCP_RST);
-		program_accept(&p);
-		program_add(&p, BPF_RET | BPF_K, 0, 0, 0);
-	}
+	program_tcp(&p, mirror, pol->augsburg);
 	program_require(&p, l->icmp);
-	program_error_types(&p, family, mirror);
+	program_error_types(&p, family, mirror || pol->augsburg);
 	program_own(&p, pol, family, 1, l->quote_src, 1);
 	program_accept(&p);
 	return (p.full ? 0 : p.n);

@@ -7,6 +7,7 @@
 
 #include "priv/checksum.h"
 #include "priv/handup.h"
+#include "priv/handup_int.h"
 
 /* Ports below are services that an answer could set talking. */
 #define HANDUP_PORT_MIN 1024
@@ -101,8 +102,21 @@ handup_lengths(
 	return (HANDUP_OK);
 }
 
-static enum handup_reason
-handup_addresses(const struct policy *p, struct handup *h)
+enum handup_reason
+handup_ip(const uint8_t *pkt, size_t caplen, struct handup *h, uint8_t *ipproto)
+{
+	if (caplen == 0)
+		return (HANDUP_SHORT);
+	if (pkt[0] >> 4 == 4)
+		return (handup_ip4(pkt, caplen, h, ipproto));
+	if (pkt[0] >> 4 == 6)
+		return (handup_ip6(pkt, caplen, h, ipproto));
+	return (HANDUP_HEADER);
+}
+
+enum handup_reason
+handup_addresses(
+    const struct policy *p, uint8_t ttl_min, uint8_t ttl_max, struct handup *h)
 {
 	int i;
 
@@ -110,7 +124,7 @@ handup_addresses(const struct policy *p, struct handup *h)
 	if (i == -1)
 		return (HANDUP_DESTINATION);
 	h->listen = (uint32_t)i;
-	if (h->ttl == 0 || h->ttl > p->max_ttl)
+	if (h->ttl < ttl_min || h->ttl > ttl_max)
 		return (HANDUP_TTL);
 	if (policy_is_own(p, h->family, &h->src) ||
 	    addr_is_martian(h->family, &h->src) || addr_equal(&h->src, &h->dst))
@@ -164,7 +178,7 @@ handup_port_ok(const struct policy *p, const struct handup *h)
 	return (policy_port_listed(p, h->proto, h->dport));
 }
 
-static int
+int
 handup_sum_ok(const struct handup *h, const uint8_t *l4, uint8_t ipproto)
 {
 	/* RFC 768: none was computed.  RFC 8200, 8.1: not in IPv6. */
@@ -211,19 +225,13 @@ handup_check(const struct policy *p, const uint8_t *pkt, size_t caplen,
 	uint8_t ipproto = 0;
 
 	memset(out, 0, sizeof(*out));
-	if (caplen == 0)
-		return (HANDUP_SHORT);
-	if (pkt[0] >> 4 == 4)
-		why = handup_ip4(pkt, caplen, out, &ipproto);
-	else if (pkt[0] >> 4 == 6)
-		why = handup_ip6(pkt, caplen, out, &ipproto);
-	else
-		why = HANDUP_HEADER;
+	why = handup_ip(pkt, caplen, out, &ipproto);
 	if (why != HANDUP_OK)
 		return (why);
 	if ((why = handup_lengths(pkt, caplen, ipproto, out)) != HANDUP_OK)
 		return (why);
-	if ((why = handup_addresses(p, out)) != HANDUP_OK)
+	why = handup_addresses(p, 1, p->max_ttl, out);
+	if (why != HANDUP_OK)
 		return (why);
 	l4 = pkt + out->l4;
 	if ((why = handup_protocol(p, l4, ipproto, out)) != HANDUP_OK)

@@ -160,7 +160,7 @@ match_icmp(const struct match_packet *p, struct match *m)
 }
 
 static int
-match_reset(const struct match_packet *p, struct match *m)
+match_tcp(const struct match_packet *p, struct match *m)
 {
 	const uint8_t *tcp = p->b + p->l4;
 	size_t len = p->len - p->l4, hdr;
@@ -171,10 +171,18 @@ match_reset(const struct match_packet *p, struct match *m)
 	hdr = (size_t)(tcp[12] >> 4) * 4;
 	if (hdr < WIRE_TCP_HDR || hdr > len)
 		return (-1);
-	/* RFC 9293: the reset of a SYN acknowledges it, and is nothing else. */
-	if ((tcp[13] & (WIRE_TCP_SYN | WIRE_TCP_RST | WIRE_TCP_ACK | 0x01)) !=
-	    (WIRE_TCP_RST | WIRE_TCP_ACK))
+	/* RFC 9293: a SYN's answer acknowledges it: a reset, or a SYN. */
+	switch (tcp[13] &
+	    (WIRE_TCP_SYN | WIRE_TCP_RST | WIRE_TCP_ACK | WIRE_TCP_FIN)) {
+	case WIRE_TCP_RST | WIRE_TCP_ACK:
+		m->kind = MATCH_RESET;
+		break;
+	case WIRE_TCP_SYN | WIRE_TCP_ACK:
+		m->kind = MATCH_SYNACK;
+		break;
+	default:
 		return (-1);
+	}
 	/*
 	 * A virtual link leaves out the checksum: then the field holds the
 	 * pseudo-header's sum, for a device to go on with.
@@ -185,7 +193,6 @@ match_reset(const struct match_packet *p, struct match *m)
 		0xffff &&
 	    wire_get16(tcp + checksum_at(PROTO_TCP)) != sum)
 		return (-1);
-	m->kind = MATCH_RESET;
 	m->proto = PROTO_TCP;
 	m->client = p->src;
 	m->own = p->dst;
@@ -208,6 +215,6 @@ match_read(enum family f, const uint8_t *pkt, size_t len, struct match *out)
 	if (p.ipproto == wire_ipproto(f, PROTO_ICMP))
 		return (match_icmp(&p, out));
 	if (p.ipproto == WIRE_PROTO_TCP)
-		return (match_reset(&p, out));
+		return (match_tcp(&p, out));
 	return (-1);
 }

@@ -14,25 +14,25 @@
 
 /*
  * Reads what the capture sockets deliver: an ICMP error that quotes a packet
- * of ours, or in mirror form the client's own echo reply or reset.  Fixed
- * offsets only.
+ * of ours, or (mirror form, requests) the client's own echo reply or answer to
+ * a SYN.  Fixed offsets only.
  */
 struct match {
 	enum family family;
 	enum proto proto; /* of the quoted (or answering) packet */
 	enum msg_match_kind kind;
 	struct addr router; /* who sent it */
-	struct addr client; /* quoted destination; REPLY, RESET: the source */
-	struct addr own;    /* quoted source; REPLY, RESET: the destination */
+	struct addr client; /* quoted destination; others: the source */
+	struct addr own;    /* quoted source; others: the destination */
 	uint8_t icmp_type;
 	uint8_t icmp_code;
 	uint8_t ext_len;       /* RFC 4884 length field, raw */
 	uint8_t quoted_ttl;    /* MATCH_ERROR */
 	uint16_t quoted_id;    /* IPv4, MATCH_ERROR */
 	uint8_t l4[8];         /* first bytes of the quoted L4 header;
-				  REPLY, RESET: those of the packet */
+				  others: those of the packet */
 	uint8_t l4len;         /* how many of them there are: 8, v6 >= 4 */
-	uint8_t ack[4];        /* RESET: its acknowledgement number */
+	uint8_t ack[4];        /* RESET, SYNACK: its acknowledgement number */
 	const uint8_t *cookie; /* where a cookie would stand: points into
 				  the packet, or NULL */
 	uint8_t cookielen;     /* bytes there, <= 8 */
@@ -46,8 +46,8 @@ struct match {
  * padding allowed behind it).  IPv4: header of exactly 20 bytes with a good
  * checksum, no fragment, total length at most len; IPv6: next header ICMPv6
  * or TCP directly.  ICMP (TCP) checksum good.  Returns 0 with *out filled, or
- * -1 when it is no well-formed error, reply or reset.  Pure.  Reads RFC 792,
- * RFC 4443 errors of types 3, 11 (v4) and 1, 2, 3 (v6).
+ * -1 when it is no well-formed error, reply, reset or SYN+ACK.  Pure.  Reads
+ * RFC 792, RFC 4443 errors of types 3, 11 (v4) and 1, 2, 3 (v6).
  */
 int match_read(enum family, const uint8_t *pkt, size_t len, struct match *out);
 

@@ -13,7 +13,7 @@ match_addresses(const struct match *m, const struct record *rec)
 {
 	const struct addr *pub = &rec->policy.public_addr;
 
-	if (m->family != rec->probe.family || m->proto != rec->probe.proto ||
+	if (m->family != rec->probe.family || m->proto != record_proto(rec) ||
 	    !addr_equal(&m->client, &rec->probe.src))
 		return (0);
 	/* Behind a 1:1 NAT the quote may name its outside. */
@@ -106,7 +106,7 @@ match_compare_reply(const struct match *m, const struct record *rec)
 }
 
 static enum match_agreement
-match_compare_reset(const struct match *m, const struct record *rec)
+match_compare_ack(const struct match *m, const struct record *rec)
 {
 	if (memcmp(m->l4, rec->sent_l4 + 2, 2) != 0 ||
 	    memcmp(m->l4 + 2, rec->sent_l4, 2) != 0)
@@ -123,12 +123,16 @@ match_compare(const struct match *m, const struct record *rec)
 		return (MATCH_DIFFERS);
 	if (m->kind == MATCH_ERROR)
 		return (match_compare_error(m, rec));
-	/* Only the mirror form asks the client for an answer of its own. */
-	if (rec->policy.turn != TURN_MIRROR)
+	/*
+	 * Only the mirror form, and the probe that a request asks for, ask the
+	 * client for an answer of its own; a connection only the latter.
+	 */
+	if (rec->kind == RECORD_PROBE &&
+	    (rec->policy.turn != TURN_MIRROR || m->kind == MATCH_SYNACK))
 		return (MATCH_DIFFERS);
 	if (m->kind == MATCH_REPLY)
 		return (match_compare_reply(m, rec));
-	if (m->kind == MATCH_RESET)
-		return (match_compare_reset(m, rec));
+	if (m->kind == MATCH_RESET || m->kind == MATCH_SYNACK)
+		return (match_compare_ack(m, rec));
 	return (MATCH_DIFFERS);
 }

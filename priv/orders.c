@@ -8,11 +8,31 @@
 #include "common/msg.h"
 #include "priv/build.h"
 #include "priv/orders.h"
+#include "priv/orders_int.h"
 
-static void
+/* What the end of a probe counts as, for a request. */
+static enum stat_kind
+orders_stat(const struct record *rec, enum stat_kind stat)
+{
+	if (rec->kind == RECORD_PROBE)
+		return (stat);
+	switch (stat) {
+	case STAT_PASSED:
+		return (STAT_REQUESTS_PASSED);
+	case STAT_DROPPED:
+		return (STAT_REQUESTS_DROPPED);
+	case STAT_EXPIRED:
+		return (STAT_REQUESTS_EXPIRED);
+	default:
+		return (stat);
+	}
+}
+
+void
 orders_count(struct orders *o, enum stat_kind stat, const struct record *rec)
 {
-	o->stats->stat[stat][rec->probe.family][rec->probe.proto]++;
+	o->stats->stat[orders_stat(rec, stat)][rec->probe.family]
+		      [record_proto(rec)]++;
 }
 
 void
@@ -30,11 +50,7 @@ orders_expire(struct orders *o, struct record *rec)
 	records_end(o->records, rec, 0);
 }
 
-/*
- * The next packet of the outbox, addressed from the record: the route and
- * the destination never come from an order.
- */
-static struct outbox_packet *
+struct outbox_packet *
 orders_packet(struct orders *o, const struct record *rec, enum outbox_kind kind)
 {
 	struct outbox_packet *pkt;
@@ -45,7 +61,7 @@ orders_packet(struct orders *o, const struct record *rec, enum outbox_kind kind)
 	pkt->kind = kind;
 	pkt->id = records_id(o->records, rec);
 	pkt->family = rec->probe.family;
-	pkt->proto = rec->probe.proto;
+	pkt->proto = record_proto(rec);
 	pkt->packet_id = rec->packet_id;
 	pkt->again = 0;
 	pkt->route = rec->probe.dst;
@@ -55,12 +71,14 @@ orders_packet(struct orders *o, const struct record *rec, enum outbox_kind kind)
 	return (pkt);
 }
 
-/*
- * Puts a packet that was built into the outbox, if the caps let it go.
- * Answers also count into the record's sum (DESIGN 3.18), which holds here
- * once more whatever was checked before.
- */
+/* The sum counts answers, and what was asked for; a reset follows proof. */
 static int
+orders_counts(enum outbox_kind kind)
+{
+	return (kind != OUT_TURN && kind != OUT_RESET);
+}
+
+int
 orders_commit(struct orders *o, struct record *rec, struct outbox_packet *pkt,
     size_t len, int64_t now)
 {
@@ -71,11 +89,13 @@ orders_commit(struct orders *o, struct record *rec, struct outbox_packet *pkt,
 	ttl = -1;
 	if (pkt->kind == OUT_TURN)
 		ttl = rec->probe.ttl - 1;
+	else if (pkt->kind == OUT_ASKED)
+		ttl = rec->ask.ttl;
 	else if (pkt->kind == OUT_FINAL && rec->state == RECORD_TURNED)
 		ttl = rec->ttl_sent;
-	budget =
-	    wire_answer_budget(rec->probe.len, rec->policy.relay == RELAY_BOTH);
-	if (pkt->kind != OUT_TURN &&
+	budget = wire_answer_budget(rec->probe.len,
+	    rec->kind == RECORD_PROBE && rec->policy.relay == RELAY_BOTH);
+	if (orders_counts(pkt->kind) &&
 	    (rec->answered > budget || len > budget - rec->answered))
 		return (-1);
 	if (!caps_take(&o->caps, len, ttl, now)) {
@@ -83,14 +103,13 @@ orders_commit(struct orders *o, struct record *rec, struct outbox_packet *pkt,
 		return (-1);
 	}
 	pkt->len = len;
-	if (pkt->kind != OUT_TURN)
+	if (orders_counts(pkt->kind))
 		rec->answered += (uint32_t)len;
 	o->out->n++;
 	return (0);
 }
 
-/* An order that can't be carried out leaves the probe to the kernel. */
-static void
+void
 orders_leave(struct orders *o, struct record *rec)
 {
 	o->verdict(o->arg, rec->packet_id, 1);
@@ -103,6 +122,8 @@ orders_drop(struct orders *o, struct record *rec, const char **why)
 {
 	int silent;
 
+	if (rec->kind == RECORD_AUGSBURG)
+		goto drop;
 	silent =
 	    rec->probe.ttl == 1 && rec->policy.inflection == INFLECTION_SILENT;
 	if (rec->probe.proto == PROTO_TCP) {
@@ -113,6 +134,7 @@ orders_drop(struct orders *o, struct record *rec, const char **why)
 		*why = "only UDP, or the inflection if silent, is dropped";
 		return (-1);
 	}
+drop:
 	o->verdict(o->arg, rec->packet_id, 0);
 	orders_count(o, STAT_DROPPED, rec);
 	records_end(o->records, rec, 1);
@@ -311,22 +333,34 @@ orders_final(
 	return (0);
 }
 
+/* Is the order one for what was handed up? */
+static int
+orders_fits(const struct record *rec, uint32_t type)
+{
+	if (type == MSG_PASS || type == MSG_DROP)
+		return (1);
+	if (type == MSG_REQUEST_PROBE || type == MSG_REQUEST_STATUS ||
+	    type == MSG_REQUEST_ANSWER)
+		return (rec->kind == RECORD_AUGSBURG);
+	return (rec->kind == RECORD_PROBE);
+}
+
 /* Orders that give a verdict: once, and only while one is owed. */
 static int
-orders_dispose(struct orders *o, struct record *rec, uint32_t type, int64_t now,
-    const char **why)
+orders_dispose(struct orders *o, struct record *rec,
+    const struct orders_order *ord, int64_t now, const char **why)
 {
 	if (rec->state != RECORD_PENDING) {
 		*why = "its verdict was given already";
 		return (-1);
 	}
 	/* Whatever the engine says, nothing but the verdict leaves here. */
-	if (rec->observe && type != MSG_PASS) {
+	if (rec->observe && ord->type != MSG_PASS) {
 		o->stats->tally[TALLY_OBSERVED]++;
 		orders_leave(o, rec);
 		return (0);
 	}
-	switch (type) {
+	switch (ord->type) {
 	case MSG_PASS:
 		orders_leave(o, rec);
 		return (0);
@@ -336,30 +370,46 @@ orders_dispose(struct orders *o, struct record *rec, uint32_t type, int64_t now,
 		return (orders_inflect(o, rec, now, why));
 	case MSG_TURN:
 		return (orders_turn(o, rec, now, why));
+	case MSG_REQUEST_PROBE:
+		return (orders_request_probe(o, rec, now, why));
+	case MSG_REQUEST_STATUS:
+		return (orders_request_status(o, rec, &ord->status, now, why));
 	default:
 		*why = "no order";
 		return (-1);
 	}
 }
 
+static int
+orders_read(struct imsg *imsg, struct orders_order *ord, const char **why)
+{
+	memset(ord, 0, sizeof(*ord));
+	ord->type = imsg_get_type(imsg);
+	switch (ord->type) {
+	case MSG_ANSWER:
+		if (msg_get_answer(imsg, &ord->answer, why) == -1)
+			return (-1);
+		ord->id = ord->answer.id;
+		return (0);
+	case MSG_REQUEST_STATUS:
+		if (msg_get_status(imsg, &ord->status, why) == -1)
+			return (-1);
+		ord->id = ord->status.id;
+		return (0);
+	default:
+		return (msg_get_order(imsg, &ord->id, why));
+	}
+}
+
 int
 orders_take(struct orders *o, struct imsg *imsg, int64_t now, const char **why)
 {
-	struct msg_answer ma;
-	struct msg_id id;
+	struct orders_order ord;
 	struct record *rec;
-	uint32_t type;
 
-	type = imsg_get_type(imsg);
-	memset(&ma, 0, sizeof(ma));
-	if (type == MSG_ANSWER) {
-		if (msg_get_answer(imsg, &ma, why) == -1)
-			return (-1);
-		id = ma.id;
-	} else if (msg_get_order(imsg, &id, why) == -1)
+	if (orders_read(imsg, &ord, why) == -1)
 		return (-1);
-
-	switch (records_find(o->records, id, &rec)) {
+	switch (records_find(o->records, ord.id, &rec)) {
 	case RECORD_LIVE:
 		break;
 	case RECORD_LATE:
@@ -378,13 +428,21 @@ orders_take(struct orders *o, struct imsg *imsg, int64_t now, const char **why)
 		orders_count(o, STAT_LATE, rec);
 		return (0);
 	}
-	switch (type) {
+	if (!orders_fits(rec, ord.type)) {
+		*why = rec->kind == RECORD_PROBE
+		    ? "a request's order for a probe"
+		    : "a probe's order for a request";
+		return (-1);
+	}
+	switch (ord.type) {
 	case MSG_ANSWER:
-		return (orders_answer(o, rec, &ma, now, why));
+		return (orders_answer(o, rec, &ord.answer, now, why));
 	case MSG_FINAL:
 		return (orders_final(o, rec, now, why));
+	case MSG_REQUEST_ANSWER:
+		return (orders_request_answer(o, rec, now, why));
 	default:
-		return (orders_dispose(o, rec, type, now, why));
+		return (orders_dispose(o, rec, &ord, now, why));
 	}
 }
 
@@ -407,17 +465,29 @@ orders_sent_one(struct orders *o, const struct outbox_packet *pkt)
 	case OUT_ANSWER:
 		stat = sent ? STAT_RELAYED : STAT_EXPIRED;
 		break;
+	case OUT_ASKED:
+		stat = sent ? STAT_REQUESTS_PROBED : STAT_REQUESTS_PASSED;
+		break;
+	case OUT_STATUS:
+		stat = sent ? STAT_REQUESTS_REFUSED : STAT_REQUESTS_PASSED;
+		break;
+	case OUT_REPLY:
+		stat = sent ? STAT_REQUESTS_ANSWERED : STAT_REQUESTS_EXPIRED;
+		break;
+	case OUT_RESET:
+		return;
 	case OUT_FINAL:
 	default:
 		stat = sent ? STAT_ENDED : STAT_EXPIRED;
 		break;
 	}
 	o->stats->stat[stat][pkt->family][pkt->proto]++;
-	if (pkt->kind != OUT_TURN && pkt->kind != OUT_INFLECT)
+	if (pkt->kind != OUT_TURN && pkt->kind != OUT_INFLECT &&
+	    pkt->kind != OUT_ASKED && pkt->kind != OUT_STATUS)
 		return;
 	o->verdict(o->arg, pkt->packet_id, !sent);
 	/* Not turned after all: nothing will come back. */
-	if (pkt->kind == OUT_TURN && !sent &&
+	if ((pkt->kind == OUT_TURN || pkt->kind == OUT_ASKED) && !sent &&
 	    records_find(o->records, pkt->id, &rec) == RECORD_LIVE)
 		records_end(o->records, rec, 1);
 }

@@ -62,4 +62,11 @@ void orders_sent(struct orders *);
 void orders_pass(struct orders *, struct record *);
 void orders_expire(struct orders *, struct record *);
 
+/*
+ * orders_reset: a SYN+ACK was matched for a request: queues the reset that
+ * ends the connection, so that nobody waits for it.  Without room in the
+ * outbox, or over the caps, there is none.
+ */
+void orders_reset(struct orders *, struct record *, int64_t now);
+
 #endif /* PRIV_ORDERS_H */

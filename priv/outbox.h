@@ -23,7 +23,12 @@ enum outbox_kind {
 	OUT_TURN = 0,
 	OUT_INFLECT,
 	OUT_ANSWER,
-	OUT_FINAL
+	OUT_FINAL,
+	/* for requests */
+	OUT_ASKED,  /* the probe */
+	OUT_STATUS, /* the reply instead of a probe */
+	OUT_REPLY,  /* the reply with what the probe met */
+	OUT_RESET   /* to who accepted the probe's connection */
 };
 
 struct outbox_packet {
@@ -31,7 +36,8 @@ struct outbox_packet {
 	struct msg_id id;
 	enum family family;
 	enum proto proto;
-	uint32_t packet_id; /* TURN, INFLECT: the verdict that is owed */
+	uint32_t packet_id; /* TURN, INFLECT, ASKED, STATUS: the verdict
+			       that is owed */
 	uint8_t again;      /* ANSWER: the second form of one answer */
 	struct addr route;  /* routing source: the listen address */
 	struct addr dst;    /* the client */

@@ -42,21 +42,46 @@ packets_hand_up(struct priv *p, struct record *rec)
 	return (msg_put_probe(&p->engine, &mp));
 }
 
+static int
+packets_hand_up_request(struct priv *p, struct record *rec)
+{
+	struct msg_request mq;
+
+	if (ibuf_pool_avail(p->to_engine) <= PACKETS_RESERVE)
+		return (-1);
+	mq.id = records_id(p->records, rec);
+	mq.family = rec->probe.family;
+	mq.max_ttl = rec->ask.max_ttl;
+	mq.unreachable = rec->policy.unreachable;
+	mq.observe = rec->observe;
+	mq.len = rec->probe.len;
+	mq.headlen = rec->headlen;
+	memcpy(mq.head, rec->head, rec->headlen);
+	return (msg_put_request(&p->engine, &mq));
+}
+
 /* One packet of the queue: checked, recorded, handed up; or accepted. */
 static void
 packets_take(void *arg, const struct nfqueue_packet *np)
 {
 	struct priv *p = arg;
 	struct handup probe;
+	struct request ask;
 	struct record *rec;
 	enum handup_reason reason;
+	int request;
 
 	if (p->paused || p->state != MSG_RUN) {
 		p->stats.tally[TALLY_PAUSED]++;
 		packets_accept(p, np->id);
 		return;
 	}
-	reason = handup_check(p->policy, np->pkt, np->caplen, &probe);
+	request = p->policy->augsburg && request_is(np->pkt, np->caplen);
+	if (request)
+		reason =
+		    request_check(p->policy, np->pkt, np->caplen, &probe, &ask);
+	else
+		reason = handup_check(p->policy, np->pkt, np->caplen, &probe);
 	if (reason != HANDUP_OK) {
 		p->stats.tally[TALLY_REFUSED_FIRST + (int)reason - 1]++;
 		packets_accept(p, np->id);
@@ -68,6 +93,10 @@ packets_take(void *arg, const struct nfqueue_packet *np)
 		return;
 	}
 	rec->probe = probe;
+	if (request) {
+		rec->kind = RECORD_AUGSBURG;
+		rec->ask = ask;
+	}
 	rec->headlen = probe.len < WIRE_HEAD_MAX ? probe.len : WIRE_HEAD_MAX;
 	memcpy(rec->head, np->pkt, rec->headlen);
 	rec->packet_id = np->id;
@@ -75,13 +104,15 @@ packets_take(void *arg, const struct nfqueue_packet *np)
 	rec->timeout_ns = p->policy->timeout_ns;
 	rec->settle_ns = p->policy->settle_ns;
 	rec->observe = p->policy->observe;
-	if (packets_hand_up(p, rec) == -1) {
+	if ((request ? packets_hand_up_request(p, rec)
+		     : packets_hand_up(p, rec)) == -1) {
 		p->stats.tally[TALLY_BUSY]++;
 		packets_accept(p, np->id);
 		records_end(p->records, rec, 0);
 		return;
 	}
-	p->stats.stat[STAT_PROBES][probe.family][probe.proto]++;
+	p->stats.stat[request ? STAT_REQUESTS : STAT_PROBES][probe.family]
+		     [record_proto(rec)]++;
 	p->probed_at = p->now;
 }
 
@@ -151,6 +182,11 @@ packets_match(struct priv *p, struct record *rec, const struct match *m,
 	rec->met.cookie = NULL;
 	rec->met.cookielen = 0;
 	records_matched(p->records, rec);
+	if (m->kind == MATCH_SYNACK) {
+		if (p->outbox.n == OUTBOX_MAX)
+			priv_flush(p);
+		orders_reset(&p->orders, rec, p->now);
+	}
 	/* Without a buffer the hop shows as lost; the record expires. */
 	if (msg_put_match(&p->engine, &mm) == -1)
 		p->stats.tally[TALLY_BUSY]++;
@@ -213,7 +249,7 @@ priv_expire(struct priv *p)
 	while (
 	    (rec = records_due(p->records, RECORD_Q_ORDER, p->now)) != NULL) {
 		p->stats.stat[STAT_UNANSWERED][rec->probe.family]
-			     [rec->probe.proto]++;
+			     [record_proto(rec)]++;
 		orders_pass(&p->orders, rec);
 	}
 	while (

@@ -253,7 +253,8 @@ priv_network(struct priv *p, const struct pollfd *pfds)
 		look[family] =
 		    pfds != NULL && loop_readable(&pfds[slots[family]]);
 	for (i = 0; i < p->outbox.n; i++)
-		if (p->outbox.pkt[i].kind == OUT_TURN)
+		if (p->outbox.pkt[i].kind == OUT_TURN ||
+		    p->outbox.pkt[i].kind == OUT_ASKED)
 			look[p->outbox.pkt[i].family] = 1;
 	if (p->outbox.n > 0) {
 		priv_flush(p);

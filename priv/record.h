@@ -14,6 +14,7 @@
 #include "common/wire.h"
 #include "priv/handup.h"
 #include "priv/match.h"
+#include "priv/request.h"
 
 /*
  * The fixed array of records, one for each probe handed up.  A record is
@@ -35,7 +36,7 @@ enum record_state {
 /* Each state but FREE has a queue of records, oldest first. */
 enum record_queue {
 	RECORD_Q_ORDER = 0, /* PENDING, due RECORD_ORDER_NS after hand-up */
-	RECORD_Q_SETTLE,    /* TURNED UDP, due `settle` after the turn */
+	RECORD_Q_SETTLE,    /* TURNED UDP probe, due `settle` after the turn */
 	RECORD_Q_TIMEOUT,   /* TURNED and MATCHED, due `timeout` after it */
 	RECORD_Q_MAX
 };
@@ -49,10 +50,17 @@ enum record_index {
  * can't make matching slow. */
 #define RECORD_WALK_MAX 32
 
+/* What was handed up. */
+enum record_kind {
+	RECORD_PROBE = 0, /* a probe, to be turned */
+	RECORD_AUGSBURG   /* a request for a reverse probe */
+};
+
 struct record {
 	/* name and state */
 	uint32_t gen;
 	enum record_state state;
+	enum record_kind kind;
 	uint8_t by_order; /* FREE: the last probe ended by an order */
 	uint8_t settled;  /* EXPIRED(settle) went up */
 	uint8_t matched;  /* it met something */
@@ -63,7 +71,8 @@ struct record {
 	uint32_t qnext, qprev;
 	int64_t due;
 	uint32_t packet_id; /* NFQUEUE's, for the verdict */
-	/* sums: bytes answered to the client, turned probe not included */
+	/* sums: bytes answered to the client; a turned probe is not included,
+	 * the probe that was asked for is */
 	uint32_t answered;
 	/* the turned probe */
 	int64_t sent_at; /* ns, CLOCK_MONOTONIC */
@@ -74,6 +83,7 @@ struct record {
 	uint8_t sent_l4[8];                /* first 8 bytes of L4 as sent */
 	/* the probe, as the hand-up checks read it (host order ports) */
 	struct handup probe;
+	struct request ask; /* RECORD_AUGSBURG: what the probe is to be */
 	uint16_t headlen;
 	/* the policy that held when it was handed up */
 	struct policy_listen policy;
@@ -85,6 +95,14 @@ struct record {
 	uint64_t rtt_ns; /* from the turned probe to it */
 	uint8_t head[WIRE_HEAD_MAX];
 };
+
+/* record_proto: the protocol of what is sent for the record. */
+static inline enum proto
+record_proto(const struct record *rec)
+{
+	return (
+	    rec->kind == RECORD_AUGSBURG ? rec->ask.proto : rec->probe.proto);
+}
 
 struct records;
 
@@ -117,7 +135,8 @@ struct record *records_alloc(struct records *, int64_t now);
 struct msg_id records_id(const struct records *, const struct record *);
 /*
  * records_turned: PENDING -> TURNED: indexed for matching by what was sent
- * (ip_id, cookie, sent_l4 are filled), queued for settle (UDP) or timeout.
+ * (ip_id, cookie, sent_l4 are filled), queued for settle (a probe by UDP) or
+ * timeout.
  */
 void records_turned(struct records *, struct record *, int64_t now);
 /* records_settled: a TURNED record whose settle is due waits on for

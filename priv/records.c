@@ -214,7 +214,7 @@ records_turned(struct records *rs, struct record *rec, int64_t now)
 	rec->state = RECORD_TURNED;
 	rec->sent_at = now;
 	records_index(rs, rec);
-	if (rec->probe.proto == PROTO_UDP)
+	if (rec->kind == RECORD_PROBE && rec->probe.proto == PROTO_UDP)
 		records_enqueue(rs, rec, RECORD_Q_SETTLE,
 		    records_after(now, rec->settle_ns));
 	else

@@ -39,15 +39,16 @@ static void
 records_key(const struct record *rec, struct record_key k[RECORD_INDEX_MAX])
 {
 	struct record_key *f = &k[RECORD_FLOW], *x = &k[RECORD_EXACT];
+	enum proto proto = record_proto(rec);
 
 	memset(f, 0, sizeof(*f));
 	f->client = rec->probe.src;
 	f->family = (uint32_t)rec->probe.family;
-	f->proto = (uint32_t)rec->probe.proto;
-	memcpy(f->flow, rec->sent_l4 + (rec->probe.proto == PROTO_ICMP ? 4 : 0),
+	f->proto = (uint32_t)proto;
+	memcpy(f->flow, rec->sent_l4 + (proto == PROTO_ICMP ? 4 : 0),
 	    sizeof(f->flow));
 	*x = *f;
-	if (records_secret_is_id(rec->probe.family, rec->probe.proto))
+	if (records_secret_is_id(rec->probe.family, proto))
 		wire_put16(x->secret, rec->ip_id);
 	else
 		memcpy(x->secret, rec->cookie, sizeof(x->secret));
@@ -102,7 +103,7 @@ records_match_flow(const struct match *m, struct record_key *k)
 	k->client = m->client;
 	k->family = (uint32_t)m->family;
 	k->proto = (uint32_t)m->proto;
-	if (m->kind == MATCH_RESET) {
+	if (m->kind == MATCH_RESET || m->kind == MATCH_SYNACK) {
 		memcpy(k->flow, m->l4 + 2, 2);
 		memcpy(k->flow + 2, m->l4, 2);
 		return (0);
@@ -123,7 +124,7 @@ records_match_flow(const struct match *m, struct record_key *k)
 static int
 records_match_secret(const struct match *m, struct record_key *k)
 {
-	if (m->kind == MATCH_RESET) {
+	if (m->kind == MATCH_RESET || m->kind == MATCH_SYNACK) {
 		wire_put32(k->secret, wire_get32(m->ack) - 1);
 		return (0);
 	}

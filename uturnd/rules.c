@@ -141,6 +141,17 @@ rules_nft_ports(
 		(void)fputs(" } goto pick\n", f);
 }
 
+/* A request for a reverse probe (docs/augsburg.md), of whatever TTL. */
+static const char *const rules_nft_ask[FAMILY_MAX] = {
+	[FAMILY_V4] = "ip protocol icmp icmp type echo-request icmp code 1",
+	[FAMILY_V6] =
+	    "ip6 nexthdr ipv6-icmp icmpv6 type echo-request icmpv6 code 1",
+};
+static const char *const rules_xt_ask[FAMILY_MAX] = {
+	[FAMILY_V4] = "-p icmp -m icmp --icmp-type 8/1",
+	[FAMILY_V6] = "-p ipv6-icmp -m icmp6 --icmpv6-type 128/1",
+};
+
 /*
  * `ip6 nexthdr` and `ip protocol` name the header that follows directly: with
  * `meta l4proto` extension headers would be walked, and uturnd wants none.
@@ -171,6 +182,8 @@ rules_nft_probe(const struct conf *c, enum family family, FILE *f)
 			       : "\t\tip6 nexthdr ipv6-icmp icmpv6 type "
 				 "echo-request icmpv6 code 0 goto pick\n",
 		    f);
+	if (c->policy.augsburg)
+		(void)fprintf(f, "\t\t%s goto pick\n", rules_nft_ask[family]);
 	(void)fputs("\t}\n", f);
 }
 
@@ -200,9 +213,16 @@ rules_nftables(const struct conf *c, const char *digest, FILE *f)
 	    c->fixed.queue, digest);
 	rules_nft_probe(c, FAMILY_V4, f);
 	rules_nft_probe(c, FAMILY_V6, f);
-	(void)fprintf(f,
+	(void)fputs(
 	    "\tchain input {\n"
-	    "\t\ttype filter hook input priority mangle; policy accept;\n"
+	    "\t\ttype filter hook input priority mangle; policy accept;\n",
+	    f);
+	if (p->augsburg)
+		(void)fprintf(f,
+		    "\t\tip daddr @listen4 %s goto probe4\n"
+		    "\t\tip6 daddr @listen6 %s goto probe6\n",
+		    rules_nft_ask[FAMILY_V4], rules_nft_ask[FAMILY_V6]);
+	(void)fprintf(f,
 	    "\t\tip daddr @listen4 ip ttl 1-%u goto probe4\n"
 	    "\t\tip6 daddr @listen6 ip6 hoplimit 1-%u goto probe6\n"
 	    "\t}\n"
@@ -263,9 +283,13 @@ rules_xt_listen(const struct policy *p, enum family family, FILE *f)
 	for (i = 0; i < p->nlisten; i++) {
 		if (p->listen[i].family != family)
 			continue;
+		addr_format(family, &p->listen[i].addr, buf, sizeof(buf));
+		if (p->augsburg)
+			(void)fprintf(f,
+			    "-A UTURND -d %s/%u %s -g UTURND-PROBE\n", buf,
+			    addr_bits(family), rules_xt_ask[family]);
 		(void)fprintf(f,
-		    "-A UTURND -d %s/%u -m %s %u -j UTURND-PROBE\n",
-		    addr_format(family, &p->listen[i].addr, buf, sizeof(buf)),
+		    "-A UTURND -d %s/%u -m %s %u -j UTURND-PROBE\n", buf,
 		    addr_bits(family),
 		    family == FAMILY_V4 ? "ttl --ttl-lt" : "hl --hl-lt",
 		    p->max_ttl + 1U);
@@ -310,6 +334,9 @@ rules_xtables(
 		    family == FAMILY_V4
 			? "-p icmp -m icmp --icmp-type 8/0"
 			: "-p ipv6-icmp -m icmp6 --icmpv6-type 128/0");
+	if (p->augsburg)
+		(void)fprintf(f, "-A UTURND-PROBE %s -j UTURND-QUEUE\n",
+		    rules_xt_ask[family]);
 	(void)fputs("-A UTURND-QUEUE", f);
 	rules_xt_cap(c, f);
 	(void)fprintf(f,

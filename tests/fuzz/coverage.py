@@ -27,7 +27,7 @@ LEAST = 95.0
 LEAST_FILE = 90.0
 GROUPS = {
     "parsers": ["engine/parse.c", "engine/reader.c", "engine/ext.c",
-                "priv/handup.c"],
+                "engine/ask.c", "priv/handup.c", "priv/request.c"],
     "matchers": ["priv/match*.c"],
     "builders": ["priv/build*.c", "priv/checksum.c", "common/wire.c"],
     "imsg": ["common/imsg*.c", "common/ibuf*.c"],

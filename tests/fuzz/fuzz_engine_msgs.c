@@ -20,6 +20,8 @@ struct msgs {
 	struct engine e;
 	struct msg_probe probe[POLICY_PENDING_MIN];
 	struct msg_match match[POLICY_PENDING_MIN];
+	struct msg_request request[POLICY_PENDING_MIN];
+	int asked[POLICY_PENDING_MIN]; /* a request, not a probe */
 	int turned[POLICY_PENDING_MIN];
 	int disposed[POLICY_PENDING_MIN]; /* got its one verdict */
 };
@@ -40,6 +42,7 @@ msgs_order_answer(struct msgs *m, struct imsg *imsg)
 	p = &m->probe[a.id.slot];
 	met = &m->match[a.id.slot];
 	FUZZ_CHECK(a.id.gen == p->id.gen && a.id.gen == met->id.gen);
+	FUZZ_CHECK(!m->asked[a.id.slot]);
 	FUZZ_CHECK(m->turned[a.id.slot] && met->kind == MATCH_ERROR);
 	v4 = p->family == FAMILY_V4;
 	if (met->icmp_type == (v4 ? 11 : 3))
@@ -66,6 +69,57 @@ msgs_order_answer(struct msgs *m, struct imsg *imsg)
 		FUZZ_CHECK(a.flags == MSG_ANSWER_HIDE && a.objlen == 0);
 }
 
+/* What a request asks for, by fixed offsets. */
+static void
+msgs_order_asked(
+    struct msgs *m, struct msg_id id, uint32_t type, uint32_t cause)
+{
+	const struct msg_request *q = &m->request[id.slot];
+	int v4 = q->family == FAMILY_V4;
+	const uint8_t *icmp = q->head + (v4 ? 20 : 40);
+	uint8_t p = icmp[9];
+
+	if (cause == MSG_MATCH) {
+		FUZZ_CHECK(type == MSG_REQUEST_ANSWER && m->turned[id.slot]);
+		m->turned[id.slot] = 0;
+		return;
+	}
+	FUZZ_CHECK(cause == MSG_REQUEST);
+	if (type != MSG_REQUEST_PROBE) {
+		FUZZ_CHECK(type == MSG_PASS || type == MSG_DROP);
+		return;
+	}
+	FUZZ_CHECK(q->headlen >= (v4 ? 32 : 52) && icmp[1] == 1);
+	FUZZ_CHECK(icmp[8] >= 1 && icmp[8] <= q->max_ttl);
+	FUZZ_CHECK(p == 0 || p == 6 || p == 17 || p == (v4 ? 1 : 58));
+	m->turned[id.slot] = 1;
+}
+
+static void
+msgs_order_status(struct msgs *m, struct imsg *imsg, uint32_t cause)
+{
+	const struct msg_request *q;
+	struct msg_status s;
+	const char *why;
+	const uint8_t *icmp;
+	int v4;
+
+	FUZZ_CHECK(msg_get_status(imsg, &s, &why) == 0);
+	FUZZ_CHECK(s.id.slot < POLICY_PENDING_MIN && cause == MSG_REQUEST);
+	FUZZ_CHECK(m->asked[s.id.slot]);
+	q = &m->request[s.id.slot];
+	FUZZ_CHECK(s.id.gen == q->id.gen);
+	v4 = q->family == FAMILY_V4;
+	icmp = q->head + (v4 ? 20 : 40);
+	if (s.status == 1)
+		FUZZ_CHECK(icmp[8] == 0 || icmp[8] > q->max_ttl);
+	else if (s.status == 2)
+		FUZZ_CHECK(icmp[9] != 0 && icmp[9] != 6 && icmp[9] != 17 &&
+		    icmp[9] != (v4 ? 1 : 58));
+	else
+		FUZZ_CHECK(q->len > (v4 ? 32 : 52));
+}
+
 /* An order without a payload of its own. */
 static void
 msgs_order(struct msgs *m, struct imsg *imsg, uint32_t cause)
@@ -78,6 +132,10 @@ msgs_order(struct msgs *m, struct imsg *imsg, uint32_t cause)
 	FUZZ_CHECK(id.slot < POLICY_PENDING_MIN);
 	p = &m->probe[id.slot];
 	FUZZ_CHECK(id.gen == p->id.gen);
+	if (m->asked[id.slot]) {
+		msgs_order_asked(m, id, imsg_get_type(imsg), cause);
+		return;
+	}
 	FUZZ_CHECK((cause == MSG_PROBE) == (imsg_get_type(imsg) != MSG_FINAL));
 	if (cause == MSG_PROBE)
 		FUZZ_CHECK(m->disposed[id.slot]++ == 0);
@@ -122,7 +180,9 @@ msgs_orders(struct msgs *m, uint32_t cause)
 		if (imsg_get_type(&imsg) == MSG_ANSWER) {
 			FUZZ_CHECK(cause == MSG_MATCH);
 			msgs_order_answer(m, &imsg);
-		} else if (imsg_get_type(&imsg) != MSG_PING_ON)
+		} else if (imsg_get_type(&imsg) == MSG_REQUEST_STATUS)
+			msgs_order_status(m, &imsg, cause);
+		else if (imsg_get_type(&imsg) != MSG_PING_ON)
 			msgs_order(m, &imsg, cause);
 		imsg_free(&imsg);
 		n++;
@@ -136,6 +196,7 @@ msgs_note(struct msgs *m, uint32_t type, const void *p, size_t len)
 {
 	struct msg_probe probe;
 	struct msg_match match;
+	struct msg_request request;
 	struct imsg imsg;
 	const char *why;
 
@@ -143,8 +204,16 @@ msgs_note(struct msgs *m, uint32_t type, const void *p, size_t len)
 	if (type == MSG_PROBE && msg_get_probe(&imsg, &probe, &why) == 0 &&
 	    probe.id.slot < POLICY_PENDING_MIN) {
 		m->probe[probe.id.slot] = probe;
-		m->turned[probe.id.slot] = 0;
+		m->turned[probe.id.slot] = m->asked[probe.id.slot] = 0;
 		m->disposed[probe.id.slot] = 0;
+	}
+	if (type == MSG_REQUEST &&
+	    msg_get_request(&imsg, &request, &why) == 0 &&
+	    request.id.slot < POLICY_PENDING_MIN) {
+		m->request[request.id.slot] = request;
+		m->probe[request.id.slot].id = request.id;
+		m->asked[request.id.slot] = 1;
+		m->turned[request.id.slot] = 0;
 	}
 	if (type == MSG_MATCH && msg_get_match(&imsg, &match, &why) == 0 &&
 	    match.id.slot < POLICY_PENDING_MIN)

@@ -77,7 +77,7 @@ orders_order(struct bench *b, struct fuzz_in *in, uint8_t how)
 static void
 orders_raw(struct bench *b, struct fuzz_in *in)
 {
-	uint32_t type = MSG_PASS + fuzz_u8(in) % 8;
+	uint32_t type = MSG_PASS + fuzz_u8(in) % 12;
 	const uint8_t *p;
 	size_t len, got;
 

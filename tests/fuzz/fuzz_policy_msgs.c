@@ -178,6 +178,8 @@ coder_children(struct coder *c, uint32_t type, struct imsg *imsg)
 	struct msg_probe probe;
 	struct msg_match match;
 	struct msg_answer answer;
+	struct msg_request request;
+	struct msg_status status;
 	enum msg_expiry expiry;
 	struct msg_id id;
 	const char *why = NULL;
@@ -202,6 +204,15 @@ coder_children(struct coder *c, uint32_t type, struct imsg *imsg)
 			return (-1);
 		FUZZ_CHECK(answer.objlen <= EXT_FOREIGN_MAX);
 		return (msg_put_answer(&c->out, &answer));
+	case MSG_REQUEST:
+		if (msg_get_request(imsg, &request, &why) == -1)
+			return (-1);
+		FUZZ_CHECK(request.headlen <= WIRE_HEAD_MAX);
+		return (msg_put_request(&c->out, &request));
+	case MSG_REQUEST_STATUS:
+		if (msg_get_status(imsg, &status, &why) == -1)
+			return (-1);
+		return (msg_put_status(&c->out, &status));
 	default:
 		if (msg_get_order(imsg, &id, &why) == -1)
 			return (-1);
@@ -339,6 +350,10 @@ coder_run(struct coder *c, uint32_t type, struct imsg *imsg)
 	case MSG_INFLECT:
 	case MSG_TURN:
 	case MSG_FINAL:
+	case MSG_REQUEST:
+	case MSG_REQUEST_PROBE:
+	case MSG_REQUEST_STATUS:
+	case MSG_REQUEST_ANSWER:
 		return (coder_children(c, type, imsg));
 	case MSG_TRACES:
 	case MSG_CTL_TRACES:

@@ -152,6 +152,36 @@ def parse():
                     + head)
 
 
+def requests():
+    """Two bytes: policy, what is mended; then the packet."""
+    me = {4: bytes(10) + b"\xff\xff" + bytes([198, 51, 100, 9]),
+          6: b"\x20\x01\x0d\xb8\0\x09" + bytes(9) + b"\x09"}
+    header = b"\x20\0\0\0"
+    exts = {"none": b"", "empty": header, "cut": header[:3],
+            "me": header + b"\0\x10\5\0", "other": header + b"\0\x10\5\0"
+            + bytes(16), "pad": header + b"\0\x08\6\0" + bytes(4),
+            "strange": header + b"\0\x08\7\2" + bytes(4),
+            "long": header + b"\2\0\6\0" + bytes(508)}
+    for v in (4, 6):
+        for proto in (0, 1, 6, 17, 58, 132):
+            for ttl in (0, 1, 32, 33):
+                save("request", "%d-%d-%d" % (v, proto, ttl), b"\0\3" + bytes(
+                    request(v, ttl, proto, 0 if ttl == 1 else 0x8abc, b"")))
+        for name, ext in exts.items():
+            if name == "me":
+                ext += me[v]
+            save("request", "%d-ext-%s" % (v, name), b"\4\3" + bytes(
+                request(v, 5, 17, 0, ext)))
+
+
+def request(v, ttl, proto, flow, ext):
+    head = ip(v, CLIENT[v], HOST[v], 60)
+    data = Raw(struct.pack("!BBH", ttl, proto, flow) + ext)
+    if v == 4:
+        return head / ICMP(type=8, code=1, id=0x4321, seq=0) / data
+    return head / ICMPv6EchoRequest(code=1, id=0x4321, seq=0) / data
+
+
 def objects():
     label = struct.pack("!HBBI", 8, 1, 1, 0x000111ff)
     stack = struct.pack("!HBBII", 12, 1, 1, 0x000110ff, 0x000111fe)
@@ -436,7 +466,7 @@ def replies():
 def main():
     for old in glob.glob(os.path.join(CORPUS, "*", "seed-*")):
         os.unlink(old)
-    for part in (handup, match, parse, extensions, streams, orders, engine,
+    for part in (handup, match, parse, requests, extensions, streams, orders, engine,
                  coders, confs, control, replies):
         part()
     return 0

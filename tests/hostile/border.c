@@ -74,6 +74,7 @@ border_peer(struct hostile *h, struct imsg *imsg)
 	struct msg_answer answer;
 	struct msg_match match;
 	struct msg_probe probe;
+	struct msg_request request;
 	enum msg_expiry expiry;
 	const char *why = "";
 	int rc;
@@ -85,6 +86,11 @@ border_peer(struct hostile *h, struct imsg *imsg)
 		if ((rc = msg_get_probe(imsg, &probe, &why)) == 0)
 			report_probe(&probe);
 		ev.id = probe.id;
+		break;
+	case MSG_REQUEST:
+		if ((rc = msg_get_request(imsg, &request, &why)) == 0)
+			report_id("request", request.id, "");
+		ev.id = request.id;
 		break;
 	case MSG_MATCH:
 		if ((rc = msg_get_match(imsg, &match, &why)) == 0)

@@ -30,6 +30,9 @@ static const struct steps_order {
 	{ "final", MSG_FINAL },
 	{ "answer", MSG_ANSWER },
 	{ "ping", MSG_PING_ON },
+	{ "request-probe", MSG_REQUEST_PROBE },
+	{ "request-status", MSG_REQUEST_STATUS },
+	{ "request-answer", MSG_REQUEST_ANSWER },
 };
 
 uint32_t
@@ -77,6 +80,15 @@ steps_order(const struct hostile *h, uint32_t type, char *argv[], int argc,
 	len = 8;
 	if (type == MSG_PING_ON)
 		len = 4;
+	if (type == MSG_REQUEST_STATUS) {
+		/* A status, and what of an object is wrong. */
+		if (argc > 0)
+			p[8] = (uint8_t)steps_number(argv[0]);
+		if (argc > 1)
+			claims = (uint16_t)steps_number(argv[1]);
+		memcpy(p + 9, &claims, sizeof(claims));
+		len = 11;
+	}
 	if (type == MSG_ANSWER) {
 		if (argc > 0)
 			p[8] = (uint8_t)steps_number(argv[0]);
@@ -115,6 +127,14 @@ step_probe(struct hostile *h, char *argv[], int argc)
 	(void)argv;
 	(void)argc;
 	return (step_wait(h, MSG_PROBE, -1));
+}
+
+static int
+step_request(struct hostile *h, char *argv[], int argc)
+{
+	(void)argv;
+	(void)argc;
+	return (step_wait(h, MSG_REQUEST, -1));
 }
 
 static int
@@ -276,6 +296,7 @@ step_close(struct hostile *h, char *argv[], int argc)
 
 static const struct step steps[] = {
 	{ "probe", 0, step_probe },
+	{ "request", 0, step_request },
 	{ "match", 0, step_match },
 	{ "settle", 0, step_settle },
 	{ "timeout", 0, step_timeout },

@@ -17,7 +17,9 @@
 static const char *const test_stats[] = { "probes", "inflections", "turned",
 	"relayed", "ended", "expired", "passed", "dropped", "late", "forged",
 	"unmatched", "duplicate", "capped", "unanswered", "send_failed",
-	"limited", "gated", "denied", "malformed", "hidden", "unreachable" };
+	"limited", "gated", "denied", "malformed", "hidden", "unreachable",
+	"requests", "requests_probed", "requests_answered", "requests_refused",
+	"requests_expired", "requests_passed", "requests_dropped" };
 static const char *const test_tallies[] = { "short", "header", "fragment",
 	"length", "destination", "ttl", "source", "protocol", "port",
 	"checksum", "loop", "no_room", "passed_paused", "passed_full",

@@ -65,6 +65,27 @@ test_generations(void **state)
 	assert_int_equal(pending_begin(p, id_of(0, 0xffffffff), &why), -1);
 }
 
+/* What was asked for waits for its time-out only. */
+static void
+test_request(void **state)
+{
+	struct pending *p = *state;
+	struct pending_probe probe;
+	const struct pending_probe *kept;
+	enum pending_state before;
+	const char *why;
+
+	memset(&probe, 0, sizeof(probe));
+	probe.proto = PROTO_UDP;
+	probe.request = 1;
+	assert_int_equal(pending_begin(p, id_of(2, 1), &why), 0);
+	pending_turned(p, id_of(2, 1), &probe);
+	assert_int_equal(pending_settle(p, id_of(2, 1), &why), -1);
+	assert_int_equal(
+	    pending_match(p, id_of(2, 1), &kept, &before, &why), 0);
+	assert_int_equal(kept->request, 1);
+}
+
 static void
 test_match(void **state)
 {
@@ -151,6 +172,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		FRESH(test_generations),
+		FRESH(test_request),
 		FRESH(test_match),
 		FRESH(test_settle),
 		FRESH(test_end),

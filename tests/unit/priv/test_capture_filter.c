@@ -265,6 +265,47 @@ mirror_form_adds_replies_and_resets(void **state)
 	assert_false(bench_passes(b, pkt, n));
 }
 
+/* Requests: the client's own answers to their probes, no others. */
+static void
+requests_add_replies_and_one_port(void **state)
+{
+	struct bench *b = *state;
+	uint8_t pkt[128];
+	size_t n;
+	int mirror;
+
+	bench_listen(b, FAMILY_V4, "192.0.2.53");
+	bench_listen(b, FAMILY_V6, "2001:db8:1::53");
+	b->policy.augsburg = 1;
+	for (mirror = 0; mirror < 2; mirror++) {
+		b->policy.listen[0].turn = mirror ? TURN_MIRROR : TURN_REPLY;
+		bench_attach(b, FAMILY_V4);
+		n = error4(pkt, ICMP4_ECHO_REPLY, "192.0.2.53", "9.9.9.9", 0);
+		assert_true(bench_passes(b, pkt, n));
+		n = error4(pkt, ICMP4_TIMEX, "192.0.2.53", "192.0.2.53", 0);
+		assert_true(bench_passes(b, pkt, n));
+		n = error4(pkt, ICMP4_TIMEX, "192.0.2.53", "9.9.9.9", 0);
+		assert_false(bench_passes(b, pkt, n));
+		n = error4(pkt, 0, "192.0.2.53", "9.9.9.9", 0);
+		pkt[9] = WIRE_PROTO_TCP;
+		pkt[20 + 13] = WIRE_TCP_SYN | WIRE_TCP_ACK;
+		wire_put16(pkt + 20 + 2, AUGSBURG_SPORT);
+		assert_true(bench_passes(b, pkt, n));
+		wire_put16(pkt + 20 + 2, AUGSBURG_SPORT + 1);
+		assert_false(bench_passes(b, pkt, n));
+		pkt[20 + 13] = WIRE_TCP_RST | WIRE_TCP_ACK;
+		assert_int_equal(bench_passes(b, pkt, n), mirror);
+	}
+	bench_attach(b, FAMILY_V6);
+	n = error6(pkt, ICMP6_ECHO_RESPONSE, "2001:db8:1::53", "::1");
+	assert_true(bench_passes(b, pkt, n));
+	pkt[6] = WIRE_PROTO_TCP;
+	wire_put16(pkt + 40 + 2, AUGSBURG_SPORT);
+	assert_true(bench_passes(b, pkt, n));
+	wire_put16(pkt + 40 + 2, 80);
+	assert_false(bench_passes(b, pkt, n));
+}
+
 /* The most addresses that a configuration may have, each with a public one:
  * the kernel takes the program, and the last address works. */
 static void
@@ -277,6 +318,7 @@ the_longest_filter_loads(void **state)
 	size_t n;
 	unsigned int i;
 
+	b->policy.augsburg = 1;
 	for (i = 0; i < POLICY_LISTEN_FAMILY_MAX; i++) {
 		snprintf(text, sizeof(text), "192.0.2.%u", i);
 		pl = bench_listen(b, FAMILY_V4, text);
@@ -328,6 +370,8 @@ main(void)
 		    quotes_may_name_the_public_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    mirror_form_adds_replies_and_resets, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    requests_add_replies_and_one_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    the_longest_filter_loads, setup, teardown),
 		cmocka_unit_test_setup_teardown(
