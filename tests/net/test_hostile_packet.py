@@ -98,7 +98,7 @@ def test_probe_not_newer(bench, second):
     ({"slot": 1}, "not the slot's generation"),
     ({"gen": 2}, "not the slot's generation"),
     ({"gen": 0}, "not the slot's generation"),
-    ({"kind": 3}, "bad kind of match"),
+    ({"kind": 4}, "bad kind of match"),
     ({"client": 2}, "from_client is not 0 or 1"),
     ({"kind": 1}, "ICMP fields without an error"),
     ({"kind": 1, "icmp": (0, 0)}, "an echo reply to no mirrored.*"),
@@ -129,7 +129,7 @@ def test_out_of_state(bench, first, second, fault):
 
 
 @pytest.mark.parametrize("kind", (
-    0, 0x100, 0x101, 0x10d, 0x10f, 0x200, 0x203, 0x304, 0x400, 0x403, 0x404,
+    0, 0x100, 0x101, 0x10d, 0x10f, 0x200, 0x203, 0x305, 0x400, 0x403, 0x404,
     0x406, 0x500, 0x600, 0xffffffff), ids=hex)
 def test_types_of_other_borders(bench, kind):
     refused(bench, rf".* \(type {kind:#x}\): not a message of this border",
