@@ -39,6 +39,13 @@ static const char *const metrics_help[STAT_MAX] = {
 	[STAT_MALFORMED] = "Probes that could not be parsed, passed.",
 	[STAT_HIDDEN] = "Answers relayed without the router's address.",
 	[STAT_UNREACHABLE] = "Unreachables of reverse routers.",
+	[STAT_REQUESTS] = "Requests for a reverse hop taken from the queue.",
+	[STAT_REQUESTS_PROBED] = "Probes sent for requests.",
+	[STAT_REQUESTS_ANSWERED] = "Requests answered with what was met.",
+	[STAT_REQUESTS_REFUSED] = "Requests answered with another status.",
+	[STAT_REQUESTS_EXPIRED] = "Requests probed without anything to answer.",
+	[STAT_REQUESTS_PASSED] = "Requests left to the host's kernel.",
+	[STAT_REQUESTS_DROPPED] = "Requests over a limit, dropped.",
 };
 
 struct metrics_tally {
