@@ -160,6 +160,9 @@ msg_get_hop(struct imsg *imsg, struct msg_hop *h, const char **why)
 	msg_read_require(&r, (h->flags & ~MSG_HOP_FLAGS) == 0, "unknown flags");
 	msg_read_require(&r, h->routers <= MSG_HOP_ROUTERS, "too many routers");
 	msg_read_require(&r, h->nlabels <= MSG_LABELS_MAX, "too many labels");
+	for (i = 0; i < MSG_LABELS_MAX; i++)
+		msg_read_require(&r, i < h->nlabels || h->label[i] == 0,
+		    "a label behind the last");
 	return (msg_read_end(&r, why));
 }
 

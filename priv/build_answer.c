@@ -215,6 +215,20 @@ build_answer_own(const struct record *rec, const struct wire_answer *ans,
 	return (build_icmp_error(rec, &e, out, outlen));
 }
 
+/* Own when the probe came; a reload may have changed that since. */
+static int
+build_was_own(const struct record *rec, const struct addr *a)
+{
+	const struct policy_listen *l = &rec->policy;
+
+	if (addr_equal(a, &rec->probe.dst) || addr_equal(a, &l->public_addr) ||
+	    addr_equal(a, &l->hop_addr))
+		return (1);
+	return (l->hop_prefix_len != 0 &&
+	    addr_in_prefix(
+		rec->probe.family, a, &l->hop_prefix, l->hop_prefix_len));
+}
+
 size_t
 build_answer_router(const struct record *rec, const struct wire_answer *ans,
     const uint8_t *obj, int is_own, uint8_t *out, size_t outlen)
@@ -226,9 +240,9 @@ build_answer_router(const struct record *rec, const struct wire_answer *ans,
 	if (rec->policy.relay != RELAY_ROUTER &&
 	    rec->policy.relay != RELAY_BOTH)
 		return (0);
-	if (is_own || addr_is_martian(rec->probe.family, router) ||
-	    addr_equal(router, &rec->probe.src) ||
-	    addr_equal(router, &rec->probe.dst))
+	if (is_own || build_was_own(rec, router) ||
+	    addr_is_martian(rec->probe.family, router) ||
+	    addr_equal(router, &rec->probe.src))
 		return (0);
 	if (rec->probe.ttl < 2 || build_relayed(rec, &e.type, &e.code) == -1)
 		return (0);

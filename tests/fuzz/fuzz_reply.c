@@ -134,6 +134,15 @@ reply_message(struct reply *r, struct fuzz_in *in)
 	return (rc);
 }
 
+/* monitor's events are shown as they come: here, nowhere. */
+static int
+reply_event(void *arg, const struct msg_event *event)
+{
+	(void)arg;
+	(void)event;
+	return (0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -144,6 +153,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	action = (enum ctl_action)(1 + fuzz_u8(&in) % (ACTION_LAST - 1));
 	reply_init(&r, action);
+	r.event = reply_event;
 	FUZZ_CHECK(reply_request(action, &value) >= MSG_CTL_STATS);
 	while (rc == 0 && in.len > 0)
 		rc = reply_message(&r, &in);

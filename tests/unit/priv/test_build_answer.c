@@ -346,6 +346,21 @@ inv17_router_source(void **state)
 	r.met.router = test_addr(FAMILY_V6, "fe80::1");
 	assert_int_equal(router(&r, a, 0, out), 0);
 
+	/* Own when the probe came, whatever a reload made of it since. */
+	timex(&r, 0);
+	r.policy.relay = RELAY_ROUTER;
+	r.policy.hop_addr = r.met.router;
+	assert_int_equal(router(&r, a, 0, out), 0);
+	memset(&r.policy.hop_addr, 0, sizeof(r.policy.hop_addr));
+	r.policy.public_addr = r.met.router;
+	assert_int_equal(router(&r, a, 0, out), 0);
+	memset(&r.policy.public_addr, 0, sizeof(r.policy.public_addr));
+	r.policy.hop_prefix = test_addr(FAMILY_V4, "203.0.113.0");
+	r.policy.hop_prefix_len = 27;
+	assert_int_equal(router(&r, a, 0, out), 0);
+	r.policy.hop_prefix_len = 0;
+	assert_int_not_equal(router(&r, a, 0, out), 0);
+
 	/* Our object is the own form's; foreign ones go along. */
 	timex(&r, 0);
 	r.policy.relay = RELAY_ROUTER;
