@@ -218,8 +218,8 @@ def test_scamper(lab, family, how):
     proto = how.split("-", maxsplit=1)[0]
     seen = set()
     for n in range(24):
-        # UDP: its ports; ICMP: its checksum, by -s.
-        opts = f"-s {40000 + n * 7}"
+        # Of ICMP, -d says the checksum.
+        opts = f"-{'s' if proto == 'udp' else 'd'} {40000 + n * 7}"
         turned, own, hops = compare(
             lab, family, proto,
             lambda opts=opts: clients.scamper(lab, family, how, opts))
