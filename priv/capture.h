@@ -14,11 +14,11 @@
 #include "common/policy.h"
 
 /*
- * Where the answers of reverse routers come in: a packet socket a family,
- * which sees what the host's firewall drops as untracked, behind a kernel
- * filter that lets through only ICMP errors that quote a listen address
- * (in mirror form also the clients' own echo replies and resets; where requests
- * are served, their answers to the probes).
+ * Where the answers of reverse routers come in: a packet socket a family, with
+ * a ring that it shares with the kernel, which sees what the host's firewall
+ * drops as untracked, behind a kernel filter that lets through only ICMP errors
+ * that quote a listen address (in mirror form also the clients' own echo
+ * replies and resets; where requests are served, their answers to the probes).
  */
 
 #define CAPTURE_BATCH 64
@@ -43,10 +43,9 @@ struct capture *capture_open(int fd4, int fd6, char *why, size_t whylen);
 int capture_filter(struct capture *, const struct policy *);
 
 /*
- * capture_receive: takes what is there on one family's socket, up to
- * CAPTURE_BATCH packets, without blocking; take gets each from its IP header,
- * len bytes of it.  Returns the number, or -1 with errno when the socket is
- * lost.  A downed interface is no loss.
+ * capture_receive: takes what is there in one family's ring, up to
+ * CAPTURE_BATCH packets, without a system call; take gets each from its IP
+ * header, len bytes of it, which last until it returns.  Returns the number.
  */
 int capture_receive(struct capture *, enum family,
     void (*take)(void *arg, enum family, const uint8_t *pkt, size_t len),

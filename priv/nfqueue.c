@@ -22,6 +22,7 @@
 #include "common/proc.h"
 #include "common/wire.h"
 #include "priv/nfqueue.h"
+#include "priv/verdicts.h"
 
 /* A message: headers and attributes, some 90 bytes, and the packet. */
 #define NFQ_MSG_MAX 2048
@@ -41,12 +42,11 @@ struct nfqueue {
 	int fd_stats;
 	uint16_t queue;
 	int refusal; /* errno of the last verdict that came back */
-	size_t owed; /* verdicts in out */
-	size_t outlen;
+	struct verdicts owed;
 	struct mmsghdr mmsg[NFQ_BATCH];
 	struct iovec iov[NFQ_BATCH];
 	uint8_t in[NFQ_BATCH][NFQ_MSG_MAX] __attribute__((aligned(8)));
-	char out[NFQ_VERDICTS * NFQ_VERDICT_LEN] __attribute__((aligned(8)));
+	char out[VERDICTS_MAX * NFQ_VERDICT_LEN] __attribute__((aligned(8)));
 };
 
 /*
@@ -291,41 +291,65 @@ nfqueue_receive(struct nfqueue *q, struct stats *st,
 int
 nfqueue_verdict(struct nfqueue *q, uint32_t id, enum nfqueue_verdict verdict)
 {
-	struct nlmsghdr *nlh;
-
-	if (q->owed == NFQ_VERDICTS) {
-		if (nfqueue_flush(q) == -1)
-			return (-1);
-		/* The kernel takes verdicts while it handles the send: no
-		 * room after it means that the socket is broken. */
-		if (q->owed == NFQ_VERDICTS) {
-			errno = ENOBUFS;
-			return (-1);
-		}
+	if (q->owed.n == VERDICTS_MAX && nfqueue_flush(q) == -1)
+		return (-1);
+	/* The kernel takes verdicts while it handles the send: no room after
+	 * it means that the socket is broken. */
+	if (verdicts_add(&q->owed, id, verdict == NFQ_ACCEPT) == -1) {
+		errno = ENOBUFS;
+		return (-1);
 	}
-	nlh = nfq_nlmsg_put(q->out + q->outlen, NFQNL_MSG_VERDICT, q->queue);
-	nfq_nlmsg_verdict_put(
-	    nlh, (int)id, verdict == NFQ_ACCEPT ? NF_ACCEPT : NF_DROP);
-	q->outlen += MNL_ALIGN(nlh->nlmsg_len);
-	q->owed++;
 	return (0);
 }
 
-int
-nfqueue_flush(struct nfqueue *q)
+/* Writes one message at the given place in out; returns its length. */
+static size_t
+nfqueue_put(struct nfqueue *q, size_t at, int type, uint32_t id, int accept)
 {
-	if (q->owed == 0)
-		return (0);
-	while (send(q->fd, q->out, q->outlen, MSG_DONTWAIT) == -1) {
+	struct nlmsghdr *nlh;
+
+	nlh = nfq_nlmsg_put(q->out + at, type, q->queue);
+	nfq_nlmsg_verdict_put(nlh, (int)id, accept ? NF_ACCEPT : NF_DROP);
+	return (MNL_ALIGN(nlh->nlmsg_len));
+}
+
+static int
+nfqueue_send(struct nfqueue *q, size_t len)
+{
+	while (send(q->fd, q->out, len, MSG_DONTWAIT) == -1) {
 		if (errno == EINTR)
 			continue;
 		if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
 			return (0);
 		return (-1);
 	}
-	q->owed = 0;
-	q->outlen = 0;
+	q->owed.n = 0;
 	return (0);
+}
+
+int
+nfqueue_flush(struct nfqueue *q)
+{
+	size_t i, len;
+
+	if (q->owed.n == 0)
+		return (0);
+	for (i = 0, len = 0; i < q->owed.n; i++)
+		len += nfqueue_put(q, len, NFQNL_MSG_VERDICT, q->owed.id[i],
+		    q->owed.accept[i]);
+	return (nfqueue_send(q, len));
+}
+
+int
+nfqueue_flush_all(struct nfqueue *q, const uint32_t *waiting)
+{
+	uint32_t last;
+
+	if (!verdicts_common(&q->owed, waiting, &last))
+		return (nfqueue_flush(q));
+	return (nfqueue_send(q,
+	    nfqueue_put(
+		q, 0, NFQNL_MSG_VERDICT_BATCH, last, q->owed.accept[0])));
 }
 
 int
@@ -386,7 +410,7 @@ nfqueue_shut(struct nfqueue *q, struct stats *st,
 size_t
 nfqueue_owed(const struct nfqueue *q)
 {
-	return (q->owed);
+	return (q->owed.n);
 }
 
 int

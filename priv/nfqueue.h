@@ -17,9 +17,8 @@
  * helpers on a netlink socket of our own.
  */
 
-/* Packets taken per call, and verdicts that one send holds. */
-#define NFQ_BATCH    64
-#define NFQ_VERDICTS 256
+/* Packets taken per call. */
+#define NFQ_BATCH 64
 
 enum nfqueue_verdict {
 	NFQ_DROP = 0,
@@ -63,10 +62,14 @@ int nfqueue_receive(struct nfqueue *, struct stats *st,
  * nfqueue_verdict: adds a verdict to the batch; a full batch is sent first.
  * nfqueue_flush: sends the batch.  A verdict that the socket does not take for
  * the moment stays for the next flush; nfqueue_owed tells how many there are.
- * Both return 0, or -1 with errno when the socket is lost.
+ * nfqueue_flush_all: the same, as one verdict for all of them where that is
+ * right (priv/verdicts.h): every packet that was taken has had its verdict but
+ * for some of which *waiting is the oldest (NULL: there is none).
+ * All return 0, or -1 with errno when the socket is lost.
  */
 int nfqueue_verdict(struct nfqueue *, uint32_t id, enum nfqueue_verdict);
 int nfqueue_flush(struct nfqueue *);
+int nfqueue_flush_all(struct nfqueue *, const uint32_t *waiting);
 size_t nfqueue_owed(const struct nfqueue *);
 
 /*

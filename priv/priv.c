@@ -199,9 +199,13 @@ priv_engine_write(struct priv *p)
 static void
 priv_write(struct priv *p)
 {
+	const struct record *oldest;
+
 	priv_engine_write(p);
 	priv_flush(p);
-	if (nfqueue_flush(p->queue) == -1) {
+	oldest = records_due(p->records, RECORD_Q_ORDER, INT64_MAX);
+	if (nfqueue_flush_all(
+		p->queue, oldest == NULL ? NULL : &oldest->packet_id) == -1) {
 		log_warn("queue: verdicts");
 		(void)imsgbuf_write(&p->controller);
 		_exit(EXIT_LOST);
@@ -310,6 +314,13 @@ priv_loop(struct priv *p)
 		/* Orders first: they free records for what follows. */
 		if (loop_readable(&pfds[SLOT_ENGINE]))
 			priv_engine_read(p);
+		/* A socket of no interface has no errors of its own. */
+		if (((pfds[SLOT_CAPTURE4].revents |
+			 pfds[SLOT_CAPTURE6].revents) &
+			(POLLERR | POLLHUP | POLLNVAL)) != 0) {
+			log_warnx("capture: broken socket");
+			priv_end(p, EXIT_LOST);
+		}
 		p->taken = 0;
 		priv_network(p, pfds);
 		priv_exchange(p);

@@ -53,8 +53,6 @@ static const struct sandbox_call priv_calls[] = {
 	ON("sendto", PRIV_FD_QUEUE, "verdicts"),
 	ON("sendmmsg", PRIV_FD_RAW4, "turned probes and answers, IPv4"),
 	ON("sendmmsg", PRIV_FD_RAW6, "turned probes and answers, IPv6"),
-	ON("recvmmsg", PRIV_FD_CAPTURE4, "ICMP errors"),
-	ON("recvmmsg", PRIV_FD_CAPTURE6, "ICMPv6 errors"),
 	ON("pread64", PRIV_FD_FIGURES, "the kernel's figures of the queue"),
 	FILTER(PRIV_FD_CAPTURE4),
 	FILTER(PRIV_FD_CAPTURE6),
