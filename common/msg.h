@@ -201,12 +201,19 @@ enum msg_expiry {
 #define MSG_ANSWER_ADDR 0x02 /* our object with the router's address */
 #define MSG_ANSWER_NAME 0x04 /* its name; only with ADDR */
 #define MSG_ANSWER_RTT  0x08 /* the time to the router; only with ADDR */
+/*
+ * The foreign objects are one list, of which each form carries as much as fits
+ * it: the first own_len bytes, the first router_len bytes.
+ */
 struct msg_answer {
 	struct msg_id id;
 	uint8_t flags;
-	uint16_t objlen; /* 0..64, a multiple of 4 */
+	uint8_t own_len;    /* 0..64, a multiple of 4; not 0 only with ADDR */
+	uint8_t router_len; /* 0..64, a multiple of 4 */
 	uint8_t obj[EXT_FOREIGN_MAX];
 };
+/* msg_answer_objlen: bytes of the list. */
+size_t msg_answer_objlen(const struct msg_answer *);
 
 enum msg_result {
 	RESULT_OK = 0,

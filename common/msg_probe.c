@@ -177,20 +177,29 @@ msg_get_order(struct imsg *imsg, struct msg_id *id, const char **why)
 	return (msg_read_end(&r, why));
 }
 
+size_t
+msg_answer_objlen(const struct msg_answer *a)
+{
+	return (a->own_len > a->router_len ? a->own_len : a->router_len);
+}
+
 int
 msg_put_answer(struct imsgbuf *ib, const struct msg_answer *a)
 {
 	struct msg_writer w;
+	size_t objlen;
 
-	if (a->objlen > EXT_FOREIGN_MAX) {
+	objlen = msg_answer_objlen(a);
+	if (objlen > EXT_FOREIGN_MAX) {
 		errno = EINVAL;
 		return (-1);
 	}
-	msg_write_begin(&w, ib, MSG_ANSWER, 0, MSG_SIZE_ANSWER + a->objlen);
+	msg_write_begin(&w, ib, MSG_ANSWER, 0, MSG_SIZE_ANSWER + objlen);
 	msg_write_id(&w, a->id);
 	msg_write_u8(&w, a->flags);
-	msg_write_u16(&w, a->objlen);
-	msg_write_bytes(&w, a->obj, a->objlen);
+	msg_write_u8(&w, a->own_len);
+	msg_write_u8(&w, a->router_len);
+	msg_write_bytes(&w, a->obj, objlen);
 	return (msg_write_end(&w));
 }
 
@@ -198,12 +207,15 @@ int
 msg_get_answer(struct imsg *imsg, struct msg_answer *a, const char **why)
 {
 	struct msg_reader r;
+	size_t objlen;
 
 	memset(a, 0, sizeof(*a));
 	msg_read_begin(&r, imsg);
 	msg_read_id(&r, &a->id);
 	a->flags = msg_read_u8(&r);
-	a->objlen = msg_read_u16(&r);
+	a->own_len = msg_read_u8(&r);
+	a->router_len = msg_read_u8(&r);
+	objlen = msg_answer_objlen(a);
 	msg_read_require(&r,
 	    (a->flags &
 		~(MSG_ANSWER_HIDE | MSG_ANSWER_ADDR | MSG_ANSWER_NAME |
@@ -217,11 +229,16 @@ msg_get_answer(struct imsg *imsg, struct msg_answer *a, const char **why)
 	    "a time without an address");
 	msg_read_require(&r,
 	    !(a->flags & MSG_ANSWER_HIDE) ||
-		(a->flags == MSG_ANSWER_HIDE && a->objlen == 0),
+		(a->flags == MSG_ANSWER_HIDE && objlen == 0),
 	    "a hidden answer with more to show");
-	msg_read_require(&r, a->objlen <= EXT_FOREIGN_MAX && a->objlen % 4 == 0,
+	msg_read_require(&r,
+	    objlen <= EXT_FOREIGN_MAX && a->own_len % 4 == 0 &&
+		a->router_len % 4 == 0,
 	    "bad length of objects");
-	msg_read_bytes(&r, a->obj, a->objlen);
+	msg_read_require(&r,
+	    a->own_len == 0 || (a->flags & MSG_ANSWER_ADDR) != 0,
+	    "another's object would come first in own form");
+	msg_read_bytes(&r, a->obj, objlen);
 	return (msg_read_end(&r, why));
 }
 

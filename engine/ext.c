@@ -229,87 +229,94 @@ ext_read(enum family f, const uint8_t *data, size_t len, uint8_t length,
 	*out = ext;
 }
 
-static int
-ext_fits(const struct ext_room *room, uint8_t flags, size_t foreign)
+/* Bytes of an answer in own form, or with no flags and in router form. */
+static size_t
+ext_len(const struct ext_room *room, uint8_t flags, size_t foreign)
 {
-	struct wire_answer own, router;
-	size_t len;
-	int both;
+	struct wire_answer a;
 
-	memset(&own, 0, sizeof(own));
-	own.family = room->family;
-	own.probe_len = room->probe_len;
-	own.foreign = foreign;
-	router = own;
-	own.with_addr = (flags & MSG_ANSWER_ADDR) != 0;
-	own.with_name = (flags & MSG_ANSWER_NAME) != 0;
-	own.with_rtt = (flags & MSG_ANSWER_RTT) != 0;
-
-	both = room->relay == RELAY_BOTH;
-	len = wire_answer_len(&own);
-	if (both)
-		len += wire_answer_len(&router);
-	return (len <= wire_answer_budget(room->probe_len, both));
+	memset(&a, 0, sizeof(a));
+	a.family = room->family;
+	a.probe_len = room->probe_len;
+	a.foreign = foreign;
+	a.with_addr = (flags & MSG_ANSWER_ADDR) != 0;
+	a.with_name = (flags & MSG_ANSWER_NAME) != 0;
+	a.with_rtt = (flags & MSG_ANSWER_RTT) != 0;
+	return (wire_answer_len(&a));
 }
 
-/* The most objects, from the first, that fit beside what flags say. */
+/* The most objects, from the first, with which an answer has up to max bytes;
+ * *n: how many.  Returns their bytes. */
 static size_t
-ext_count(const struct ext_room *room, const struct ext *ext, uint8_t flags)
+ext_take(const struct ext_room *room, const struct ext *ext, uint8_t flags,
+    size_t max, size_t *n)
 {
-	size_t i, n, sum;
+	size_t sum;
 
-	n = 0;
 	sum = 0;
-	for (i = 0; i < ext->n; i++) {
-		sum += ext->size[i];
-		if (!ext_fits(room, flags, sum))
+	for (*n = 0; *n < ext->n; (*n)++) {
+		if (ext_len(room, flags, sum + ext->size[*n]) > max)
 			break;
-		n = i + 1;
+		sum += ext->size[*n];
 	}
-	return (n);
+	return (sum);
 }
 
+/* What the sum leaves to one form beside the other's bytes. */
 static size_t
-ext_sum(const struct ext *ext, size_t n)
+ext_rest(size_t budget, size_t other)
 {
-	size_t i, sum;
+	return (budget > other ? budget - other : 0);
+}
 
-	sum = 0;
-	for (i = 0; i < n; i++)
-		sum += ext->size[i];
-	return (sum);
+/* The parts of own form that are left out before any foreign object. */
+static uint8_t
+ext_extras(
+    const struct ext_room *room, uint8_t flags, size_t foreign, size_t max)
+{
+	if (ext_len(room, flags | MSG_ANSWER_RTT, foreign) > max)
+		return (flags);
+	flags |= MSG_ANSWER_RTT;
+	/* It is always the same, so it is the first to be left out. */
+	if (ext_len(room, flags | MSG_ANSWER_NAME, foreign) <= max)
+		flags |= MSG_ANSWER_NAME;
+	return (flags);
 }
 
 void
 ext_choose(
     const struct ext_room *room, const struct ext *ext, struct msg_answer *out)
 {
+	size_t budget, max, n, own, router, unused;
 	uint8_t flags;
-	size_t n, sum;
+	int share, is_router;
 
-	flags = MSG_ANSWER_ADDR;
-	if (room->relay == RELAY_ROUTER && !room->no_router)
-		flags = 0;
-	if (!ext_fits(room, flags, 0))
-		flags = 0;
+	is_router = room->relay != RELAY_OWN && !room->no_router;
+	/* Two answers, one sum; else there is only one of the two. */
+	share = room->relay == RELAY_BOTH && is_router;
+	budget = wire_answer_budget(room->probe_len, room->relay == RELAY_BOTH);
+
+	flags = 0;
+	n = own = router = 0;
+	/* Router form has at least no objects. */
+	max = share ? ext_rest(budget, ext_len(room, 0, 0)) : budget;
 	/* In own form ours must come first, or another's would pass for it. */
-	n = 0;
-	if (flags != 0 || (room->relay == RELAY_ROUTER && !room->no_router))
-		n = ext_count(room, ext, flags);
-	sum = ext_sum(ext, n);
-	/* In router form ours comes after the router's own. */
-	if (flags == 0 && ext_fits(room, MSG_ANSWER_ADDR, sum))
+	if (ext_len(room, MSG_ANSWER_ADDR, 0) <= max) {
 		flags = MSG_ANSWER_ADDR;
-	if (flags != 0 && n == ext->n &&
-	    ext_fits(room, flags | MSG_ANSWER_RTT, sum))
-		flags |= MSG_ANSWER_RTT;
-	/* It is always the same, so it is the first to be left out. */
-	if ((flags & MSG_ANSWER_RTT) != 0 &&
-	    ext_fits(room, flags | MSG_ANSWER_NAME, sum))
-		flags |= MSG_ANSWER_NAME;
+		own = ext_take(room, ext, flags, max, &n);
+	}
+	if (is_router) {
+		max = share ? ext_rest(budget, ext_len(room, flags, own))
+			    : budget;
+		router = ext_take(room, ext, 0, max, &unused);
+	}
+	max = share ? ext_rest(budget, ext_len(room, 0, router)) : budget;
+	if (flags != 0 && n == ext->n)
+		flags = ext_extras(room, flags, own, max);
 
 	out->flags = flags;
-	out->objlen = (uint16_t)sum;
+	out->own_len = (uint8_t)own;
+	out->router_len = (uint8_t)router;
 	memset(out->obj, 0, sizeof(out->obj));
-	memcpy(out->obj, ext->obj, sum);
+	memcpy(out->obj, ext->obj, msg_answer_objlen(out));
 }

@@ -50,12 +50,12 @@ struct ext_room {
 };
 
 /*
- * ext_choose: writes flags, objlen and obj of *out: what fits the sum that
- * the probe allows.  Left out first is the name, then the time to the router,
- * then foreign objects from the last, then the address (DESIGN section 5).
- * Router form carries foreign objects only; there the rest is asked for as far
- * as there is room beside them, for the packet process to fall back on own
- * form.
+ * ext_choose: writes all of *out but the id: what fits the sum that the probe
+ * allows.  Left out first is the name, then the time to the router, then
+ * foreign objects from the last, then the address (DESIGN section 5).  Where
+ * both forms go out, router form's copy of an object is left out before own
+ * form's: behind a filter only that arrives.  Under `relay router` own form is
+ * what the packet process falls back on, and has the whole sum to itself.
  */
 void
 ext_choose(const struct ext_room *, const struct ext *, struct msg_answer *out);

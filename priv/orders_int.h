@@ -41,6 +41,11 @@ int orders_commit(struct orders *, struct record *, struct outbox_packet *,
  * kernel. */
 void orders_leave(struct orders *, struct record *);
 
+/* orders_answer: ANSWER for a probe.  Returns 0, or -1 with *why: a violation.
+ */
+int orders_answer(struct orders *, struct record *, const struct msg_answer *,
+    int64_t now, const char **why);
+
 /*
  * The orders for requests, of a record that is one; for the first two a
  * verdict is owed.  Each returns 0, or -1 with *why: a violation.

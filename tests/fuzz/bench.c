@@ -224,7 +224,6 @@ bench_packet_answer(
 	want.router = *router;
 	want.rtt_us = (uint32_t)(s->rtt_ns / 1000);
 	want.obj = b->answer.obj;
-	want.objlen = b->answer.objlen;
 	if (!check_source_own(&s->probe, &p.src)) {
 		FUZZ_CHECK(addr_equal(&p.src, router) && s->router == 0);
 		FUZZ_CHECK(relay == RELAY_ROUTER || relay == RELAY_BOTH);
@@ -232,6 +231,7 @@ bench_packet_answer(
 		FUZZ_CHECK(!addr_is_martian(p.family, router));
 		FUZZ_CHECK(!addr_equal(router, &s->probe.p.src));
 		FUZZ_CHECK((b->answer.flags & MSG_ANSWER_HIDE) == 0);
+		want.objlen = b->answer.router_len;
 		s->router++;
 	} else {
 		FUZZ_CHECK(s->own == 0);
@@ -239,6 +239,7 @@ bench_packet_answer(
 		want.with_addr = (b->answer.flags & MSG_ANSWER_ADDR) != 0;
 		want.with_name = (b->answer.flags & MSG_ANSWER_NAME) != 0;
 		want.with_rtt = (b->answer.flags & MSG_ANSWER_RTT) != 0;
+		want.objlen = b->answer.own_len;
 		s->own++;
 	}
 	check_error(&s->probe, &want, pkt->buf, pkt->len);
@@ -362,8 +363,9 @@ bench_read_answer(struct bench *b, const struct imsg *imsg)
 	    len > 11 + sizeof(b->answer.obj))
 		return;
 	b->answer.flags = p[8];
-	b->answer.objlen = (uint16_t)(len - 11);
-	memcpy(b->answer.obj, p + 11, b->answer.objlen);
+	b->answer.own_len = p[9];
+	b->answer.router_len = p[10];
+	memcpy(b->answer.obj, p + 11, len - 11);
 }
 
 int
@@ -375,7 +377,7 @@ bench_order(struct bench *b, struct imsg *imsg)
 	unsigned int verdicts;
 	uint32_t used;
 	size_t first, i;
-	int rc;
+	int rc, capped;
 
 	if (OUTBOX_MAX - b->out->n < ORDERS_ROOM)
 		bench_send(b, 0);
@@ -390,6 +392,8 @@ bench_order(struct bench *b, struct imsg *imsg)
 	s = bench_find(b, id);
 	b->why = NULL;
 	rc = orders_take(&b->orders, imsg, b->now, &b->why);
+	capped = memcmp(before.stat[STAT_CAPPED], b->stats.stat[STAT_CAPPED],
+		     sizeof(before.stat[STAT_CAPPED])) != 0;
 	FUZZ_CHECK(rc == 0 || (rc == -1 && b->why != NULL));
 	/* Lateness is no violation; what has fields may still be malformed. */
 	if (s != NULL && s->lapsed && b->order != MSG_ANSWER &&
@@ -408,6 +412,9 @@ bench_order(struct bench *b, struct imsg *imsg)
 		for (i = first; i < b->out->n; i++)
 			bench_packet(b, s, &b->out->pkt[i]);
 		bench_carried_out(b, s, b->out->n - first);
+		/* Router form never takes what own form needs. */
+		if (s->router && s->probe.listen.relay == RELAY_BOTH)
+			FUZZ_CHECK(s->own || capped);
 	}
 	b->order = 0;
 	return (rc);

@@ -34,7 +34,7 @@ msgs_order_answer(struct msgs *m, struct imsg *imsg)
 	struct msg_answer a;
 	struct wire_answer w;
 	const char *why;
-	size_t sum;
+	size_t own, router, budget;
 	int v4;
 
 	FUZZ_CHECK(msg_get_answer(imsg, &a, &why) == 0);
@@ -56,17 +56,24 @@ msgs_order_answer(struct msgs *m, struct imsg *imsg)
 	memset(&w, 0, sizeof(w));
 	w.family = p->family;
 	w.probe_len = p->len;
-	w.foreign = a.objlen;
+	w.foreign = a.router_len;
 	/* Router form has neither address nor name. */
-	sum = p->relay == RELAY_BOTH ? wire_answer_len(&w) : 0;
+	router = wire_answer_len(&w);
+	w.foreign = a.own_len;
 	w.with_addr = (a.flags & MSG_ANSWER_ADDR) != 0;
 	w.with_name = (a.flags & MSG_ANSWER_NAME) != 0;
 	w.with_rtt = (a.flags & MSG_ANSWER_RTT) != 0;
-	sum += wire_answer_len(&w);
-	if (a.flags != MSG_ANSWER_HIDE)
-		FUZZ_CHECK(sum <= p->len * (p->relay == RELAY_BOTH ? 5U : 3U));
+	own = wire_answer_len(&w);
+	budget = p->len * (p->relay == RELAY_BOTH ? 5U : 3U);
+	FUZZ_CHECK(own <= budget && router <= budget);
+	/* An address that is no source is not written in router form. */
+	if (p->relay == RELAY_BOTH && a.flags != MSG_ANSWER_HIDE &&
+	    !met->from_client && !addr_is_martian(p->family, &met->router) &&
+	    !policy_is_own(m->e.policy, p->family, &met->router))
+		FUZZ_CHECK(own + router <= budget);
 	if (policy_hidden(m->e.policy, p->family, &met->router))
-		FUZZ_CHECK(a.flags == MSG_ANSWER_HIDE && a.objlen == 0);
+		FUZZ_CHECK(
+		    a.flags == MSG_ANSWER_HIDE && msg_answer_objlen(&a) == 0);
 }
 
 /* What a request asks for, by fixed offsets. */

@@ -81,35 +81,80 @@ ext_again(enum family f, const struct ext *x)
 	FUZZ_CHECK(back.n == 0);
 }
 
-static void
-ext_answer(const struct ext_room *room, const struct ext *x)
+static size_t
+ext_bytes(const struct ext_room *room, uint8_t flags, size_t foreign)
 {
-	struct msg_answer a;
 	struct wire_answer w;
-	size_t i, sum = 0, len;
 
-	memset(&a, 0, sizeof(a));
-	ext_choose(room, x, &a);
-	FUZZ_CHECK((a.flags & MSG_ANSWER_HIDE) == 0);
-	FUZZ_CHECK(a.flags == 0 || (a.flags & MSG_ANSWER_ADDR) != 0);
-	/* Whole objects, from the first. */
-	for (i = 0; i < x->n && sum < a.objlen; i++)
-		sum += x->size[i];
-	FUZZ_CHECK(sum == a.objlen && memcmp(a.obj, x->obj, sum) == 0);
 	memset(&w, 0, sizeof(w));
 	w.family = room->family;
 	w.probe_len = room->probe_len;
-	w.foreign = a.objlen;
-	len = room->relay == RELAY_BOTH ? wire_answer_len(&w) : 0;
-	w.with_addr = (a.flags & MSG_ANSWER_ADDR) != 0;
-	w.with_name = (a.flags & MSG_ANSWER_NAME) != 0;
-	w.with_rtt = (a.flags & MSG_ANSWER_RTT) != 0;
-	len += wire_answer_len(&w);
-	FUZZ_CHECK(
-	    len <= room->probe_len * (room->relay == RELAY_BOTH ? 5 : 3));
+	w.foreign = foreign;
+	w.with_addr = (flags & MSG_ANSWER_ADDR) != 0;
+	w.with_name = (flags & MSG_ANSWER_NAME) != 0;
+	w.with_rtt = (flags & MSG_ANSWER_RTT) != 0;
+	return (wire_answer_len(&w));
+}
+
+/* Whole objects, from the first: with the next one, how many bytes? */
+static size_t
+ext_next(const struct ext *x, size_t len)
+{
+	size_t i, sum = 0;
+
+	for (i = 0; i < x->n && sum < len; i++)
+		sum += x->size[i];
+	FUZZ_CHECK(sum == len);
+	return (i < x->n ? sum + x->size[i] : 0);
+}
+
+/* Nothing is over the sum, and nothing is left out that would fit. */
+static void
+ext_answer(const struct ext_room *room, const struct ext *x)
+{
+	const uint8_t addr = MSG_ANSWER_ADDR, rtt = addr | MSG_ANSWER_RTT;
+	struct msg_answer a;
+	size_t budget, own, router, plain, next;
+	int both = room->relay == RELAY_BOTH, forms;
+
+	memset(&a, 0, sizeof(a));
+	ext_choose(room, x, &a);
+	FUZZ_CHECK(a.flags == 0 || a.flags == addr || a.flags == rtt ||
+	    a.flags == (rtt | MSG_ANSWER_NAME));
+	FUZZ_CHECK(memcmp(a.obj, x->obj, msg_answer_objlen(&a)) == 0);
 	/* In own form nobody's object comes first but ours. */
-	if (room->relay != RELAY_ROUTER || room->no_router)
-		FUZZ_CHECK(a.objlen == 0 || w.with_addr);
+	FUZZ_CHECK(a.own_len == 0 || a.flags != 0);
+
+	budget = room->probe_len * (both ? 5 : 3);
+	forms = both && !room->no_router;
+	own = ext_bytes(room, a.flags, a.own_len);
+	router = ext_bytes(room, 0, a.router_len);
+	plain = forms ? ext_bytes(room, 0, 0) : 0;
+	FUZZ_CHECK(own <= budget && router <= budget);
+	if (forms)
+		FUZZ_CHECK(own + router <= budget);
+
+	next = ext_next(x, a.own_len);
+	if (a.flags == 0)
+		FUZZ_CHECK(ext_bytes(room, addr, 0) + plain > budget);
+	else if (next != 0) {
+		FUZZ_CHECK(a.flags == addr);
+		FUZZ_CHECK(ext_bytes(room, addr, next) + plain > budget);
+	} else if (a.flags == addr)
+		FUZZ_CHECK(
+		    ext_bytes(room, rtt, a.own_len) + (forms ? router : 0) >
+		    budget);
+	else if (a.flags == rtt)
+		FUZZ_CHECK(own + EXT_NAME_LEN + (forms ? router : 0) > budget);
+
+	next = ext_next(x, a.router_len);
+	if (room->relay == RELAY_OWN || room->no_router)
+		FUZZ_CHECK(a.router_len == 0);
+	else if (next != 0)
+		FUZZ_CHECK(ext_bytes(room, 0, next) +
+			(forms ? ext_bytes(room, a.flags & addr, a.own_len)
+			       : 0) >
+		    budget);
 }
 
 int

@@ -58,7 +58,8 @@ orders_order(struct bench *b, struct fuzz_in *in, uint8_t how)
 	uint8_t p[11 + EXT_FOREIGN_MAX];
 	uint32_t type = types[how % 8];
 	struct msg_id id = orders_id(b, in);
-	uint16_t objlen = 0;
+	uint8_t own = 0, router = 0;
+	size_t objlen;
 
 	memcpy(p, &id, sizeof(id));
 	if (type != MSG_ANSWER) {
@@ -66,11 +67,15 @@ orders_order(struct bench *b, struct fuzz_in *in, uint8_t how)
 		return;
 	}
 	p[8] = how >> 3 & 0x0f;
-	if (how & 0x80)
-		objlen = fuzz_u8(in) % 17 * 4;
-	memcpy(p + 9, &objlen, sizeof(objlen));
+	if (how & 0x80) {
+		own = fuzz_u8(in) % 17 * 4;
+		router = fuzz_u8(in) % 17 * 4;
+	}
+	p[9] = own;
+	p[10] = router;
+	objlen = own > router ? own : router;
 	fuzz_bytes(in, p + 11, objlen);
-	orders_give(b, type, p, 11 + (size_t)objlen);
+	orders_give(b, type, p, 11 + objlen);
 }
 
 /* Anything at all. */

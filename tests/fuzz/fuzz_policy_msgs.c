@@ -202,7 +202,7 @@ coder_children(struct coder *c, uint32_t type, struct imsg *imsg)
 	case MSG_ANSWER:
 		if (msg_get_answer(imsg, &answer, &why) == -1)
 			return (-1);
-		FUZZ_CHECK(answer.objlen <= EXT_FOREIGN_MAX);
+		FUZZ_CHECK(msg_answer_objlen(&answer) <= EXT_FOREIGN_MAX);
 		return (msg_put_answer(&c->out, &answer));
 	case MSG_REQUEST:
 		if (msg_get_request(imsg, &request, &why) == -1)

@@ -247,11 +247,12 @@ def probe_op(listen, proto, client, ttl, room, v6=0, more=0):
     return bytes([listen | v6 << 7 | more, proto + 3 * client, ttl - 1, room])
 
 
-def order(kind, which=0, flags=0, objlen=None):
+def order(kind, which=0, flags=0, own=None, router=0):
     how = kind | flags << 3
-    if kind != ANSWER or objlen is None:
+    if kind != ANSWER or own is None:
         return bytes([1, how, which])
-    return bytes([1, how | 0x80, which, objlen // 4]) + bytes(objlen)
+    return (bytes([1, how | 0x80, which, own // 4, router // 4])
+            + bytes(max(own, router)))
 
 
 def orders():
@@ -266,7 +267,7 @@ def orders():
                 name = "%d-%d-%d" % (v6, listen, proto)
                 op = b"\0" + probe_op(listen, proto, 1, 9, 16, v6)
                 save("orders", "answer-" + name, op + order(TURN) + sent +
-                     met + order(ANSWER, 0, 0x0e, 8) + sent)
+                     met + order(ANSWER, 0, 0x0e, 8, 4) + sent)
                 save("orders", "final-" + name, op + order(TURN) + sent +
                      by_client + order(FINAL) + sent)
                 save("orders", "reply-" + name, op + order(TURN) + sent +

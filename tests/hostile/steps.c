@@ -93,12 +93,15 @@ steps_order(const struct hostile *h, uint32_t type, char *argv[], int argc,
 		if (argc > 0)
 			p[8] = (uint8_t)steps_number(argv[0]);
 		if (argc > 1) {
-			claims = (uint16_t)steps_number(argv[1]);
-			has = claims;
+			has = steps_number(argv[1]);
+			p[9] = p[10] = (uint8_t)has;
 		}
-		if (argc > 2)
-			has = steps_number(argv[2]);
-		memcpy(p + 9, &claims, sizeof(claims));
+		if (argc > 2) {
+			p[10] = (uint8_t)steps_number(argv[2]);
+			has = p[9] > p[10] ? p[9] : p[10];
+		}
+		if (argc > 3)
+			has = steps_number(argv[3]);
 		len = 11;
 		if (has > sizeof(p) - len)
 			errx(2, "too many objects");

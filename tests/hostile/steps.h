@@ -17,7 +17,8 @@ int64_t steps_deadline(const char *ms);
 uint32_t steps_order_type(const char *);
 /*
  * steps_order: an order for the present id, whole or not: ANSWER takes flags,
- * the length of objects that it claims, and the length that it has.
+ * the lengths of objects that it claims for own form and for router form (the
+ * same), and the length that it has (the longer).
  */
 size_t steps_order(const struct hostile *, uint32_t type, char *argv[],
     int argc, uint8_t *buf, size_t size);

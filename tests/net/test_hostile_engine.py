@@ -31,6 +31,7 @@ UNTURNED = "the probe was not turned"
 NOT_THERE = "nothing says that the probe arrived"
 ROUTER = "a router answered, not the client"
 UNRELAYED = "what was matched is never relayed"
+FIRST = "another's object would come first in own form"
 OVER = "the answer is over the sum that its probe allows"
 OK, LATE = "ok", "late"
 
@@ -368,14 +369,18 @@ def test_inv15_quote(bench, family, method, relay):
 
 @BOTH
 def test_inv16_first_object_is_ours(bench, family):
-    """Own form with foreign objects and without our own: not sent."""
-    for flags, sent in ((0, 0), (2, 1), (6, 1)):
-        r = bench.run(f"probe turn match answer:{flags}:16 sync",
-                      pair(bench, family, 2, size=300), relay="own")
-        check(r)
-        check_wire(r)
-        assert r.judge.count("answered") == sent, str(r)
-        assert r.stats["expired"] == 1 - sent, str(r)
+    """Own form with foreign objects and without our own: a violation, in
+    whatever mode."""
+    for relay in ("own", "router", "both"):
+        for flags in (2, 6):
+            r = bench.run(f"probe turn match answer:{flags}:16 sync",
+                          pair(bench, family, 2, size=300), relay=relay)
+            check(r)
+            check_wire(r)
+            assert r.judge.count("answered") == 1 + (relay == "both"), str(r)
+        r = violates(bench, "probe turn match answer:0:16", FIRST, "answer",
+                     pair(bench, family, 2, size=300), relay=relay)
+        assert not r.judge.count("answered"), str(r)
 
 
 @BOTH
@@ -424,13 +429,15 @@ def test_inv17_source_of_router_form(bench, family, relay):
 @pytest.mark.parametrize("relay", ("own", "router", "both"))
 def test_inv18_sums(bench, family, relay):
     """Every size of probe with every size of answer: over the sum is a
-    violation, and what does leave is within it (the judge adds up)."""
+    violation, and what does leave is within it (the judge adds up).  Where
+    each form is, and not both, own form goes out alone."""
     over = within = 0
     for size in (HDR[family] + 20, 80, 120, 128, 1280):
         for flags in (0, 2, 14):
             for objects in (0, 64):
+                own = objects if flags else 0
                 r = bench.run(
-                    f"probe turn match answer:{flags}:{objects} sync",
+                    f"probe turn match answer:{flags}:{own}:{objects} sync",
                     pair(bench, family, 2, size=size), relay=relay)
                 check_wire(r)
                 if r.code == 0:
@@ -450,11 +457,18 @@ def test_inv18_sums(bench, family, relay):
     ("answer:2:63", "bad length of objects"),
     ("answer:2:65", "76 bytes, 11..75 allowed"),
     ("answer:2:68", "79 bytes, 11..75 allowed"),
-    ("answer:2:68:64", "bad length of objects"),
-    ("answer:2:0xfffc:64", "bad length of objects"),
-    ("answer:2:8:4", "payload too short"),
-    ("answer:2:4:8", "payload too long"),
-    ("answer:2:0:4", "payload too long"),
+    ("answer:2:68:68:64", "bad length of objects"),
+    ("answer:2:0xfc:0xfc:64", "bad length of objects"),
+    ("answer:2:8:63:64", "bad length of objects"),
+    ("answer:2:8:68:64", "bad length of objects"),
+    ("answer:2:63:8:64", "bad length of objects"),
+    ("answer:2:68:8:64", "bad length of objects"),
+    ("answer:2:8:8:4", "payload too short"),
+    ("answer:2:8:4:4", "payload too short"),
+    ("answer:2:4:8:4", "payload too short"),
+    ("answer:2:4:4:8", "payload too long"),
+    ("answer:2:0:0:4", "payload too long"),
+    ("answer:0:4:8", FIRST),
     ("answer:2:576", "587 bytes, 11..75 allowed"),
     ("answer:0x10", "unknown flags"),
     ("answer:0x80", "unknown flags"),

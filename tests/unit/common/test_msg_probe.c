@@ -305,7 +305,7 @@ static void
 test_answer(void **state)
 {
 	static const struct test_patch patches[] = {
-		{ 8, 1, 0, NULL },
+		{ 8, 1, 0, "another's object would come first in own form" },
 		{ 8, 1, MSG_ANSWER_ADDR, NULL },
 		{ 8, 1, MSG_ANSWER_ADDR | MSG_ANSWER_NAME, NULL },
 		{ 8, 1, MSG_ANSWER_NAME, "a name without an address" },
@@ -316,11 +316,28 @@ test_answer(void **state)
 		    "a hidden answer with more to show" },
 		{ 8, 1, 0x10, "unknown flags" },
 		{ 8, 1, 0x80, "unknown flags" },
+		/* own form's list, then router form's: the longer is there */
+		{ 9, 1, 0, NULL },
+		{ 9, 1, 60, NULL },
+		{ 10, 1, 0, NULL },
+		{ 10, 1, 60, NULL },
+		{ 9, 2, 60 | 60 << 8, "payload too long" },
 		{ 9, 2, 60, "payload too long" },
-		{ 9, 2, 63, "bad length of objects" },
-		{ 9, 2, 65, "bad length of objects" },
-		{ 9, 2, 68, "bad length of objects" },
-		{ 9, 2, UINT16_MAX, "bad length of objects" },
+		{ 9, 1, 63, "bad length of objects" },
+		{ 9, 1, 65, "bad length of objects" },
+		{ 9, 1, 68, "bad length of objects" },
+		{ 9, 1, UINT8_MAX, "bad length of objects" },
+		{ 10, 1, 63, "bad length of objects" },
+		{ 10, 1, 65, "bad length of objects" },
+		{ 10, 1, 68, "bad length of objects" },
+		{ 10, 1, UINT8_MAX, "bad length of objects" },
+	};
+	static const struct test_patch router[] = {
+		{ 8, 1, 0, NULL },
+		{ 8, 1, MSG_ANSWER_HIDE, "a hidden answer with more to show" },
+		{ 9, 1, 4, "another's object would come first in own form" },
+		{ 10, 1, 12, "payload too short" },
+		{ 10, 1, 4, "payload too long" },
 	};
 	static const struct test_patch hidden[] = {
 		{ 8, 1, 0, NULL },
@@ -330,7 +347,8 @@ test_answer(void **state)
 		    "a hidden answer with more to show" },
 		{ 8, 1, MSG_ANSWER_HIDE | MSG_ANSWER_NAME,
 		    "a name without an address" },
-		{ 9, 2, 4, "a hidden answer with more to show" },
+		{ 9, 1, 4, "a hidden answer with more to show" },
+		{ 10, 1, 4, "a hidden answer with more to show" },
 	};
 	static struct test_raw raw;
 	struct msg_answer a;
@@ -341,19 +359,31 @@ test_answer(void **state)
 	memset(&a, 0xa5, sizeof(a));
 	a.id = test_id;
 	a.flags = MSG_ANSWER_ADDR | MSG_ANSWER_NAME;
-	a.objlen = EXT_FOREIGN_MAX;
+	a.own_len = a.router_len = EXT_FOREIGN_MAX;
 	assert_int_equal(msg_put_answer(&t.a, &a), 0);
 	test_receive_raw(&t, &raw);
 	assert_int_equal(raw.type, MSG_ANSWER);
 	TEST_MESSAGE(&t, &raw, recode_answer, patches);
 
+	a.flags = 0;
+	a.own_len = 0;
+	a.router_len = 8;
+	assert_int_equal(msg_put_answer(&t.a, &a), 0);
+	test_receive_raw(&t, &raw);
+	TEST_MESSAGE(&t, &raw, recode_answer, router);
+
 	a.flags = MSG_ANSWER_HIDE;
-	a.objlen = 0;
+	a.router_len = 0;
 	assert_int_equal(msg_put_answer(&t.a, &a), 0);
 	test_receive_raw(&t, &raw);
 	TEST_MESSAGE(&t, &raw, recode_answer, hidden);
 
-	a.objlen = EXT_FOREIGN_MAX + 1;
+	a.own_len = EXT_FOREIGN_MAX + 1;
+	errno = 0;
+	assert_int_equal(msg_put_answer(&t.a, &a), -1);
+	assert_int_equal(errno, EINVAL);
+	a.own_len = 0;
+	a.router_len = EXT_FOREIGN_MAX + 1;
 	errno = 0;
 	assert_int_equal(msg_put_answer(&t.a, &a), -1);
 	assert_int_equal(errno, EINVAL);

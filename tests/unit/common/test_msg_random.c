@@ -144,7 +144,8 @@ decode_packets(struct random_room *room, struct imsg *imsg, unsigned int which,
 	case 2:
 		rc = msg_get_answer(imsg, &answer, why);
 		if (rc == 0)
-			assert_true(answer.objlen <= sizeof(answer.obj));
+			assert_true(
+			    msg_answer_objlen(&answer) <= sizeof(answer.obj));
 		return (rc);
 	case 3:
 		return (msg_get_order(imsg, &id, why));

@@ -422,7 +422,7 @@ test_errors(void **state)
 			assert_int_equal(d.answer.id.slot, 3);
 			assert_int_equal(d.answer.id.gen, 4);
 			assert_int_equal(d.answer.flags, ALL);
-			assert_int_equal(d.answer.objlen, 0);
+			assert_int_equal(msg_answer_objlen(&d.answer), 0);
 		}
 		/* After settle a FINAL is under way.  Where the client
 		 * answered, that ends the probe: no second order. */
@@ -484,7 +484,8 @@ test_objects(void **state)
 	assert_int_equal(
 	    decide_match(&f->policy, &probe, PENDING_TURNED, &m, &d, &why), 0);
 	assert_int_equal(d.answer.flags, ALL);
-	assert_int_equal(d.answer.objlen, sizeof(label));
+	assert_int_equal(d.answer.own_len, sizeof(label));
+	assert_int_equal(d.answer.router_len, 0);
 	assert_memory_equal(d.answer.obj, label, sizeof(label));
 
 	f->policy.nhide = 1;
@@ -496,7 +497,7 @@ test_objects(void **state)
 	    decide_match(&f->policy, &probe, PENDING_TURNED, &m, &d, &why), 0);
 	assert_int_equal(d.order, MSG_ANSWER);
 	assert_int_equal(d.answer.flags, MSG_ANSWER_HIDE);
-	assert_int_equal(d.answer.objlen, 0);
+	assert_int_equal(msg_answer_objlen(&d.answer), 0);
 	assert_int_equal(d.stats, BIT(STAT_HIDDEN));
 }
 
@@ -534,8 +535,9 @@ test_no_router(void **state)
 				     PENDING_TURNED, &m, &d, &why),
 		    0);
 		assert_int_equal(d.answer.flags, 0);
+		assert_int_equal(d.answer.own_len, 0);
 		assert_int_equal(
-		    d.answer.objlen, round == 0 ? sizeof(label) : 0);
+		    d.answer.router_len, round == 0 ? sizeof(label) : 0);
 	}
 }
 

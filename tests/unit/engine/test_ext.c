@@ -283,66 +283,107 @@ static const struct {
 	int no_router;
 	const char *objects;
 	uint8_t flags;
-	size_t objlen;
+	size_t own_len;
+	size_t router_len;
 } fits[] = {
-#define A MSG_ANSWER_ADDR
-#define N MSG_ANSWER_NAME
-#define R MSG_ANSWER_RTT
+#define A     MSG_ANSWER_ADDR
+#define N     MSG_ANSWER_NAME
+#define R     MSG_ANSWER_RTT
+#define LABEL "0008010103e84201"
 	/* object and time, or object and one label: 180 either way */
-	{ FAMILY_V4, RELAY_OWN, 60, 0, "", A | R, 0 },
-	{ FAMILY_V4, RELAY_OWN, 62, 0, "", A | R, 0 },
-	{ FAMILY_V4, RELAY_OWN, 63, 0, "", A | R | N, 0 },
-	{ FAMILY_V4, RELAY_OWN, 60, 0, "0008010103e84201", A, 8 },
-	{ FAMILY_V4, RELAY_OWN, 60, 0, MPLS, A, 0 },
-	{ FAMILY_V4, RELAY_OWN, 59, 0, "", A, 0 },
-	{ FAMILY_V4, RELAY_OWN, 58, 0, "", A, 0 },
-	{ FAMILY_V4, RELAY_OWN, 57, 0, "", 0, 0 },
-	{ FAMILY_V4, RELAY_OWN, 57, 0, "0008010103e84201", 0, 0 },
-	{ FAMILY_V4, RELAY_OWN, 44, 0, MPLS, 0, 0 },
-	{ FAMILY_V4, RELAY_OWN, 28, 0, "", 0, 0 },
-	{ FAMILY_V4, RELAY_OWN, 64, 0, MPLS, A | R, 12 },
-	{ FAMILY_V4, RELAY_OWN, 67, 0, MPLS, A | R | N, 12 },
-	{ FAMILY_V4, RELAY_OWN, 64, 0, MPLS "0008010103e84201", A, 20 },
-	{ FAMILY_V4, RELAY_OWN, 61, 0, MPLS "0008010103e84201", A, 0 },
-	{ FAMILY_V4, RELAY_OWN, 62, 0, MPLS "0008010103e84201", A, 12 },
-	{ FAMILY_V4, RELAY_OWN, 1280, 0, IFACE IFACE, A | R | N, 64 },
+	{ FAMILY_V4, RELAY_OWN, 60, 0, "", A | R, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 62, 0, "", A | R, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 63, 0, "", A | R | N, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 60, 0, LABEL, A, 8, 0 },
+	{ FAMILY_V4, RELAY_OWN, 60, 0, MPLS, A, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 59, 0, "", A, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 58, 0, "", A, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 57, 0, "", 0, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 57, 0, LABEL, 0, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 44, 0, MPLS, 0, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 28, 0, "", 0, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 64, 0, MPLS, A | R, 12, 0 },
+	{ FAMILY_V4, RELAY_OWN, 67, 0, MPLS, A | R | N, 12, 0 },
+	{ FAMILY_V4, RELAY_OWN, 64, 0, MPLS LABEL, A, 20, 0 },
+	{ FAMILY_V4, RELAY_OWN, 61, 0, MPLS LABEL, A, 0, 0 },
+	{ FAMILY_V4, RELAY_OWN, 62, 0, MPLS LABEL, A, 12, 0 },
+	{ FAMILY_V4, RELAY_OWN, 1280, 0, IFACE IFACE, A | R | N, 64, 0 },
 	/* v6: 40 + 8 + 128 + 4 + 24 = 204, the time 212, the name 220 */
-	{ FAMILY_V6, RELAY_OWN, 67, 0, "", 0, 0 },
-	{ FAMILY_V6, RELAY_OWN, 68, 0, "", A, 0 },
-	{ FAMILY_V6, RELAY_OWN, 70, 0, "", A, 0 },
-	{ FAMILY_V6, RELAY_OWN, 71, 0, "", A | R, 0 },
-	{ FAMILY_V6, RELAY_OWN, 74, 0, "", A | R | N, 0 },
-	{ FAMILY_V6, RELAY_OWN, 80, 0, MPLS, A | R | N, 12 },
-	/* router form: its objects come first */
-	{ FAMILY_V4, RELAY_ROUTER, 60, 0, MPLS, 0, 12 },
-	{ FAMILY_V4, RELAY_ROUTER, 57, 0, "0008010103e84201", 0, 8 },
-	{ FAMILY_V4, RELAY_ROUTER, 57, 0, MPLS, 0, 0 },
-	{ FAMILY_V4, RELAY_ROUTER, 60, 0, "", A | R, 0 },
-	{ FAMILY_V4, RELAY_ROUTER, 28, 0, "", 0, 0 },
-	{ FAMILY_V4, RELAY_ROUTER, 80, 0, MPLS, A | R | N, 12 },
+	{ FAMILY_V6, RELAY_OWN, 67, 0, "", 0, 0, 0 },
+	{ FAMILY_V6, RELAY_OWN, 68, 0, "", A, 0, 0 },
+	{ FAMILY_V6, RELAY_OWN, 70, 0, "", A, 0, 0 },
+	{ FAMILY_V6, RELAY_OWN, 71, 0, "", A | R, 0, 0 },
+	{ FAMILY_V6, RELAY_OWN, 74, 0, "", A | R | N, 0, 0 },
+	{ FAMILY_V6, RELAY_OWN, 80, 0, MPLS, A | R | N, 12, 0 },
+	/* router form; own form in its stead has as much room */
+	{ FAMILY_V4, RELAY_ROUTER, 60, 0, MPLS, A, 0, 12 },
+	{ FAMILY_V4, RELAY_ROUTER, 60, 0, LABEL MPLS, A, 8, 20 },
+	{ FAMILY_V4, RELAY_ROUTER, 57, 0, LABEL, 0, 0, 8 },
+	{ FAMILY_V4, RELAY_ROUTER, 57, 0, MPLS, 0, 0, 0 },
+	{ FAMILY_V4, RELAY_ROUTER, 60, 0, "", A | R, 0, 0 },
+	{ FAMILY_V4, RELAY_ROUTER, 28, 0, "", 0, 0, 0 },
+	{ FAMILY_V4, RELAY_ROUTER, 80, 0, MPLS, A | R | N, 12, 12 },
 	/* it can't be a source: as own form */
-	{ FAMILY_V4, RELAY_ROUTER, 60, 1, MPLS, A, 0 },
-	{ FAMILY_V4, RELAY_ROUTER, 57, 1, "0008010103e84201", 0, 0 },
-	/* both: 172 + 16 and 88 make 276 of 300; objects: 200 and 172 */
-	{ FAMILY_V4, RELAY_BOTH, 60, 0, "", A | R | N, 0 },
-	{ FAMILY_V4, RELAY_BOTH, 60, 0, MPLS, A, 0 },
-	{ FAMILY_V4, RELAY_BOTH, 75, 0, MPLS, A | R | N, 12 },
-	{ FAMILY_V4, RELAY_BOTH, 74, 0, MPLS, A | R, 12 },
-	{ FAMILY_V4, RELAY_BOTH, 73, 0, MPLS, A | R, 12 },
-	{ FAMILY_V4, RELAY_BOTH, 72, 0, MPLS, A, 12 },
-	{ FAMILY_V4, RELAY_BOTH, 71, 0, MPLS, A, 0 },
-	{ FAMILY_V4, RELAY_BOTH, 28, 0, MPLS, 0, 0 },
+	{ FAMILY_V4, RELAY_ROUTER, 60, 1, MPLS, A, 0, 0 },
+	{ FAMILY_V4, RELAY_ROUTER, 57, 1, LABEL, 0, 0, 0 },
+	/*
+	 * both: 172 and 88 make 260 of 300, so that own form has 40 left;
+	 * objects in both: 180 + 168
+	 */
+	{ FAMILY_V4, RELAY_BOTH, 60, 0, "", A | R | N, 0, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 60, 0, LABEL, A | R | N, 8, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 60, 0, MPLS, A | R | N, 12, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 60, 0, IFACE, A | R, 32, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 60, 0, IFACE LABEL, A, 40, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 60, 0, IFACE MPLS, A, 32, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 58, 0, IFACE, A, 32, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 57, 0, IFACE, A, 0, 0 },
+	/* the first objects come before the time and the name */
+	{ FAMILY_V4, RELAY_BOTH, 69, 0, LABEL, A | R | N, 8, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 70, 0, LABEL, A, 8, 8 },
+	{ FAMILY_V4, RELAY_BOTH, 75, 0, MPLS, A | R | N, 12, 12 },
+	{ FAMILY_V4, RELAY_BOTH, 74, 0, MPLS, A | R, 12, 12 },
+	{ FAMILY_V4, RELAY_BOTH, 73, 0, MPLS, A | R, 12, 12 },
+	{ FAMILY_V4, RELAY_BOTH, 72, 0, MPLS, A, 12, 12 },
+	{ FAMILY_V4, RELAY_BOTH, 71, 0, MPLS, A | R | N, 12, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 72, 0, LABEL MPLS, A, 20, 8 },
+	/* no room for our address: then it is router form's */
+	{ FAMILY_V4, RELAY_BOTH, 49, 0, LABEL, 0, 0, 8 },
+	{ FAMILY_V4, RELAY_BOTH, 50, 0, LABEL, A, 0, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 44, 0, LABEL, 0, 0, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 28, 0, MPLS, 0, 0, 0 },
+	/* own form alone */
+	{ FAMILY_V4, RELAY_BOTH, 60, 1, IFACE MPLS, A | R | N, 44, 0 },
+	{ FAMILY_V4, RELAY_BOTH, 44, 1, IFACE MPLS, A, 44, 0 },
+	/* v6: 204 and 128 of 400; objects in both: 212 + 188 */
+	{ FAMILY_V6, RELAY_BOTH, 80, 0, LABEL, A, 8, 8 },
+	{ FAMILY_V6, RELAY_BOTH, 80, 0, MPLS, A | R | N, 12, 0 },
+	{ FAMILY_V6, RELAY_BOTH, 80, 0, LABEL LABEL, A | R | N, 16, 0 },
 };
+
+static size_t
+answer_len(const struct ext_room *room, uint8_t flags, size_t foreign)
+{
+	struct wire_answer a;
+
+	memset(&a, 0, sizeof(a));
+	a.family = room->family;
+	a.probe_len = room->probe_len;
+	a.foreign = foreign;
+	a.with_addr = (flags & A) != 0;
+	a.with_name = (flags & N) != 0;
+	a.with_rtt = (flags & R) != 0;
+	return (wire_answer_len(&a));
+}
 
 static void
 test_choose(void **state)
 {
 	struct msg_answer out;
 	struct ext_room room;
-	struct wire_answer own, router;
 	struct error e;
 	struct ext ext;
-	size_t i, len;
+	size_t i, own, router, budget;
 
 	(void)state;
 	for (i = 0; i < sizeof(fits) / sizeof(fits[0]); i++) {
@@ -355,29 +396,26 @@ test_choose(void **state)
 		room.no_router = (uint8_t)fits[i].no_router;
 		memset(&out, 0xee, sizeof(out));
 		ext_choose(&room, &ext, &out);
-		if (out.flags != fits[i].flags || out.objlen != fits[i].objlen)
-			fail_msg("row %zu: flags %u, %u bytes", i, out.flags,
-			    out.objlen);
-		assert_memory_equal(out.obj, ext.obj, out.objlen);
+		if (out.flags != fits[i].flags ||
+		    out.own_len != fits[i].own_len ||
+		    out.router_len != fits[i].router_len)
+			fail_msg("row %zu: flags %u, own %u, router %u", i,
+			    out.flags, out.own_len, out.router_len);
+		assert_memory_equal(out.obj, ext.obj, msg_answer_objlen(&out));
 
 		/* What the packet process will require. */
-		memset(&own, 0, sizeof(own));
-		own.family = room.family;
-		own.probe_len = room.probe_len;
-		own.foreign = out.objlen;
-		router = own;
-		own.with_addr = (out.flags & A) != 0;
-		own.with_name = (out.flags & N) != 0;
-		own.with_rtt = (out.flags & R) != 0;
-		len = wire_answer_len(&own);
-		if (room.relay == RELAY_BOTH)
-			len += wire_answer_len(&router);
-		assert_true(len <= wire_answer_budget(room.probe_len,
-				       room.relay == RELAY_BOTH));
+		own = answer_len(&room, out.flags, out.own_len);
+		router = answer_len(&room, 0, out.router_len);
+		budget = wire_answer_budget(
+		    room.probe_len, room.relay == RELAY_BOTH);
+		assert_true(own <= budget && router <= budget);
+		if (room.relay == RELAY_BOTH && !room.no_router)
+			assert_true(own + router <= budget);
 	}
 #undef A
 #undef N
 #undef R
+#undef LABEL
 }
 
 int

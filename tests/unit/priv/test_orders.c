@@ -23,74 +23,7 @@
 #include "common/imsg.h"
 #include "common/msg.h"
 #include "priv/orders.h"
-#include "tests/unit/priv/bench.h"
-#include "tests/unit/priv/packets.h"
-#include "tests/unit/priv/util.h"
-
-/* A probe handed up, with another TTL than its bytes say. */
-static struct record *
-hand_up(struct bench *b, const uint8_t *pkt, size_t len, uint8_t ttl)
-{
-	static uint32_t packet_id = 100;
-	struct record *rec;
-
-	rec = records_alloc(b->orders.records, b->now);
-	assert_non_null(rec);
-	assert_int_equal(
-	    test_handup(&b->policy, pkt, len, &rec->probe), HANDUP_OK);
-	rec->probe.ttl = ttl;
-	rec->headlen = (uint16_t)(len < WIRE_HEAD_MAX ? len : WIRE_HEAD_MAX);
-	memcpy(rec->head, pkt, rec->headlen);
-	rec->packet_id = packet_id++;
-	rec->policy = b->policy.listen[rec->probe.listen];
-	rec->timeout_ns = b->policy.timeout_ns;
-	rec->settle_ns = b->policy.settle_ns;
-	return (rec);
-}
-
-static int
-answer(struct bench *b, struct msg_id id, uint8_t flags, uint16_t objlen)
-{
-	struct msg_answer ma;
-
-	memset(&ma, 0, sizeof(ma));
-	ma.id = id;
-	ma.flags = flags;
-	ma.objlen = objlen;
-	assert_int_equal(msg_put_answer(&b->engine, &ma), 0);
-	return (deliver(b));
-}
-
-/* The turned probe met something: as packets.c notes it. */
-static void
-met(struct bench *b, struct record *rec, const char *router, uint8_t type,
-    uint8_t code)
-{
-	memset(&rec->met, 0, sizeof(rec->met));
-	rec->met.family = rec->probe.family;
-	rec->met.proto = rec->probe.proto;
-	rec->met.kind = MATCH_ERROR;
-	rec->met.icmp_type = type;
-	rec->met.icmp_code = code;
-	rec->met.router = router == NULL ? rec->probe.src
-					 : test_addr(rec->probe.family, router);
-	records_matched(b->orders.records, rec);
-}
-
-#define COUNT(b, name) ((b)->stats.stat[STAT_##name][FAMILY_V4][PROTO_UDP])
-
-static struct record *
-turned(struct bench *b, const uint8_t *pkt, size_t len, struct msg_id *id)
-{
-	struct record *rec;
-
-	rec = hand_up(b, pkt, len, 5);
-	*id = records_id(b->orders.records, rec);
-	assert_int_equal(order(b, MSG_TURN, *id), 0);
-	assert_int_equal(rec->state, RECORD_TURNED);
-	send_all(b, rec, 0);
-	return (rec);
-}
+#include "tests/unit/priv/turned.h"
 
 static void
 inv03_one_disposition_for_each_probe(void **state)
@@ -338,124 +271,6 @@ inv14_what_is_never_relayed(void **state)
 }
 
 static void
-inv15_16_own_form_quotes_the_record_and_names_the_router(void **state)
-{
-	struct bench *b = *state;
-	struct record *rec;
-	struct msg_id id;
-
-	rec = turned(b, probe_udp4, sizeof(probe_udp4), &id);
-	met(b, rec, "203.0.113.1", ICMP4_TIMEX, 0);
-	assert_int_equal(
-	    answer(b, id, MSG_ANSWER_ADDR | MSG_ANSWER_NAME, 0), 0);
-	assert_int_equal(b->out.n, 1);
-	assert_int_equal(b->out.pkt[0].len, sizeof(own_udp4));
-	assert_memory_equal(b->out.pkt[0].buf, own_udp4, sizeof(own_udp4));
-	send_all(b, rec, 0);
-}
-
-static void
-inv17_router_form_only_where_the_policy_says_so(void **state)
-{
-	struct bench *b = *state;
-	struct record *rec;
-	struct msg_id id;
-	struct addr router, own;
-
-	router = test_addr(FAMILY_V4, "203.0.113.1");
-	own = test_addr(FAMILY_V4, "192.0.2.53");
-	rec = turned(b, probe_udp4, sizeof(probe_udp4), &id);
-	met(b, rec, "203.0.113.1", ICMP4_TIMEX, 0);
-	assert_int_equal(order(b, MSG_ANSWER, id), 0);
-	assert_memory_equal(b->out.pkt[0].buf + 12, own.b, 4);
-	send_all(b, rec, 0);
-
-	b->policy.listen[0].relay = RELAY_ROUTER;
-	rec = turned(b, probe_udp4, sizeof(probe_udp4), &id);
-	met(b, rec, "203.0.113.1", ICMP4_TIMEX, 0);
-	assert_int_equal(order(b, MSG_ANSWER, id), 0);
-	assert_int_equal(b->out.n, 1);
-	assert_memory_equal(b->out.pkt[0].buf + 12, router.b, 4);
-	send_all(b, rec, 0);
-
-	/* hidden: from us, without its address */
-	rec = turned(b, probe_udp4, sizeof(probe_udp4), &id);
-	met(b, rec, "203.0.113.1", ICMP4_TIMEX, 0);
-	assert_int_equal(answer(b, id, MSG_ANSWER_HIDE, 0), 0);
-	assert_int_equal(b->out.n, 1);
-	assert_memory_equal(b->out.pkt[0].buf + 12, own.b, 4);
-	assert_int_equal(b->out.pkt[0].len, 28 + sizeof(probe_udp4));
-	send_all(b, rec, 0);
-
-	/* sources that are never spoofed: the client, own, martian */
-	rec = turned(b, probe_udp4, sizeof(probe_udp4), &id);
-	met(b, rec, NULL, ICMP4_TIMEX, 0);
-	assert_int_equal(order(b, MSG_ANSWER, id), 0);
-	assert_memory_equal(b->out.pkt[0].buf + 12, own.b, 4);
-	send_all(b, rec, 0);
-	rec = turned(b, probe_udp4, sizeof(probe_udp4), &id);
-	met(b, rec, "127.0.0.1", ICMP4_TIMEX, 0);
-	assert_int_equal(order(b, MSG_ANSWER, id), 0);
-	assert_memory_equal(b->out.pkt[0].buf + 12, own.b, 4);
-	send_all(b, rec, 0);
-}
-
-static void
-both_forms_are_one_relayed_probe(void **state)
-{
-	struct bench *b = *state;
-	struct record *rec;
-	struct msg_id id;
-	size_t fails;
-
-	b->policy.listen[0].relay = RELAY_BOTH;
-	for (fails = 0; fails < 4; fails++) {
-		memset(&b->stats, 0, sizeof(b->stats));
-		rec = turned(b, probe_udp4, sizeof(probe_udp4), &id);
-		met(b, rec, "203.0.113.1", ICMP4_TIMEX, 0);
-		assert_int_equal(answer(b, id, MSG_ANSWER_ADDR, 0), 0);
-		assert_int_equal(b->out.n, 2);
-		assert_int_equal(
-		    rec->answered, b->out.pkt[0].len + b->out.pkt[1].len);
-		assert_true(rec->answered <= 5 * rec->probe.len);
-		b->out.pkt[0].error = (int)(fails & 1);
-		b->out.pkt[1].error = (int)(fails >> 1);
-		orders_sent(&b->orders);
-		assert_int_equal(COUNT(b, RELAYED), fails != 3);
-		assert_int_equal(COUNT(b, EXPIRED), fails == 3);
-		assert_int_equal(
-		    COUNT(b, SEND_FAILED), (fails & 1) + (fails >> 1));
-	}
-}
-
-static void
-inv18_answers_over_the_sum_are_violations(void **state)
-{
-	struct bench *b = *state;
-	struct record *rec;
-	struct msg_id id;
-	uint16_t objlen;
-
-	/* 60 bytes allow 180: 172 with the address, 8 more for the name */
-	for (objlen = 0; objlen <= 64; objlen = (uint16_t)(objlen + 4)) {
-		b->now += SECOND;
-		b->nverdicts = 0;
-		rec = turned(b, probe_udp4, sizeof(probe_udp4), &id);
-		met(b, rec, "203.0.113.1", ICMP4_TIMEX, 0);
-		if (172 + objlen > 180) {
-			assert_int_equal(
-			    answer(b, id, MSG_ANSWER_ADDR, objlen), -1);
-			assert_int_equal(b->out.n, 0);
-			records_end(b->orders.records, rec, 0);
-			continue;
-		}
-		assert_int_equal(answer(b, id, MSG_ANSWER_ADDR, objlen), 0);
-		assert_int_equal(b->out.pkt[0].len, (size_t)172 + objlen);
-		send_all(b, rec, 0);
-	}
-}
-
-static void
 final_from_the_client_or_at_settle(void **state)
 {
 	struct bench *b = *state;
@@ -642,10 +457,6 @@ main(void)
 		T(a_failed_send_leaves_the_probe_to_the_kernel),
 		T(inv12_answers_need_a_match),
 		T(inv14_what_is_never_relayed),
-		T(inv15_16_own_form_quotes_the_record_and_names_the_router),
-		T(inv17_router_form_only_where_the_policy_says_so),
-		T(both_forms_are_one_relayed_probe),
-		T(inv18_answers_over_the_sum_are_violations),
 		T(final_from_the_client_or_at_settle),
 		T(inv19_caps_hold_whatever_is_ordered),
 		T(every_probe_ends_once),
