@@ -80,7 +80,7 @@ enum msg_type {
 	MSG_PASS = 0x400, /* struct msg_id */
 	MSG_DROP,         /* struct msg_id */
 	MSG_INFLECT,      /* struct msg_id */
-	MSG_TURN,         /* struct msg_id */
+	MSG_TURN,         /* struct msg_turn */
 	MSG_ANSWER,       /* struct msg_answer */
 	MSG_FINAL,        /* struct msg_id */
 	MSG_PING_ON,      /* number */
@@ -181,6 +181,7 @@ struct msg_match {
 	struct msg_id id;
 	enum msg_match_kind kind;
 	uint8_t from_client; /* the source is the probe's sender */
+	uint8_t answered;    /* as TURN said; no order is waited for */
 	/* MATCH_ERROR only, else 0 */
 	uint8_t icmp_type;
 	uint8_t icmp_code;
@@ -195,6 +196,19 @@ enum msg_expiry {
 	EXPIRY_SETTLE = 0, /* UDP: nothing matched within `settle` */
 	EXPIRY_TIMEOUT,    /* the record is gone */
 	EXPIRY_LAST
+};
+
+/*
+ * The order to turn a probe.  Most routers' answers are time exceeded without
+ * objects, and what is said of those does not depend on them: it can be told
+ * ahead, and the client waits for one question less.
+ */
+#define MSG_TURN_AHEAD 0x80
+struct msg_turn {
+	struct msg_id id;
+	/* 0: ask for each answer; MSG_TURN_AHEAD, MSG_ANSWER_ADDR, NAME, RTT:
+	 * what a plain one bears in own form */
+	uint8_t ahead;
 };
 
 #define MSG_ANSWER_HIDE 0x01 /* own form, no address, no objects */
@@ -501,10 +515,12 @@ int msg_put_request(struct imsgbuf *, const struct msg_request *);
 int msg_get_request(struct imsg *, struct msg_request *, const char **why);
 int msg_put_status(struct imsgbuf *, const struct msg_status *);
 int msg_get_status(struct imsg *, struct msg_status *, const char **why);
-/* The orders without a payload of their own: PASS, DROP, INFLECT, TURN,
- * FINAL, REQUEST_PROBE, REQUEST_ANSWER. */
+/* The orders without a payload of their own: PASS, DROP, INFLECT, FINAL,
+ * REQUEST_PROBE, REQUEST_ANSWER. */
 int msg_put_order(struct imsgbuf *, uint32_t type, struct msg_id);
 int msg_get_order(struct imsg *, struct msg_id *, const char **why);
+int msg_put_turn(struct imsgbuf *, const struct msg_turn *);
+int msg_get_turn(struct imsg *, struct msg_turn *, const char **why);
 int msg_put_answer(struct imsgbuf *, const struct msg_answer *);
 int msg_get_answer(struct imsg *, struct msg_answer *, const char **why);
 

@@ -95,6 +95,7 @@ msg_put_match(struct imsgbuf *ib, const struct msg_match *m)
 	msg_write_id(&w, m->id);
 	msg_write_u8(&w, (uint8_t)m->kind);
 	msg_write_u8(&w, m->from_client);
+	msg_write_u8(&w, m->answered);
 	msg_write_u8(&w, m->icmp_type);
 	msg_write_u8(&w, m->icmp_code);
 	msg_write_u8(&w, m->ext_len);
@@ -116,6 +117,7 @@ msg_get_match(struct imsg *imsg, struct msg_match *m, const char **why)
 	msg_read_id(&r, &m->id);
 	m->kind = msg_read_enum(&r, MATCH_KIND_LAST, "bad kind of match");
 	m->from_client = msg_read_u8(&r);
+	m->answered = msg_read_u8(&r);
 	m->icmp_type = msg_read_u8(&r);
 	m->icmp_code = msg_read_u8(&r);
 	m->ext_len = msg_read_u8(&r);
@@ -124,6 +126,7 @@ msg_get_match(struct imsg *imsg, struct msg_match *m, const char **why)
 	m->rtt_ns = msg_read_u64(&r);
 	m->datalen = msg_read_u16(&r);
 	msg_read_require(&r, m->from_client <= 1, "from_client is not 0 or 1");
+	msg_read_require(&r, m->answered <= 1, "answered is not 0 or 1");
 	msg_read_require(&r,
 	    m->kind == MATCH_ERROR ||
 		(m->icmp_type == 0 && m->icmp_code == 0 && m->ext_len == 0),
@@ -177,6 +180,49 @@ msg_get_order(struct imsg *imsg, struct msg_id *id, const char **why)
 	return (msg_read_end(&r, why));
 }
 
+int
+msg_put_turn(struct imsgbuf *ib, const struct msg_turn *t)
+{
+	struct msg_writer w;
+
+	msg_write_begin(&w, ib, MSG_TURN, 0, MSG_SIZE_TURN);
+	msg_write_id(&w, t->id);
+	msg_write_u8(&w, t->ahead);
+	return (msg_write_end(&w));
+}
+
+/* A name or a time says something about an address. */
+static void
+msg_read_flags(struct msg_reader *r, uint8_t flags)
+{
+	msg_read_require(r,
+	    !(flags & MSG_ANSWER_NAME) || (flags & MSG_ANSWER_ADDR) != 0,
+	    "a name without an address");
+	msg_read_require(r,
+	    !(flags & MSG_ANSWER_RTT) || (flags & MSG_ANSWER_ADDR) != 0,
+	    "a time without an address");
+}
+
+int
+msg_get_turn(struct imsg *imsg, struct msg_turn *t, const char **why)
+{
+	struct msg_reader r;
+
+	memset(t, 0, sizeof(*t));
+	msg_read_begin(&r, imsg);
+	msg_read_id(&r, &t->id);
+	t->ahead = msg_read_u8(&r);
+	msg_read_require(&r,
+	    (t->ahead &
+		~(MSG_TURN_AHEAD | MSG_ANSWER_ADDR | MSG_ANSWER_NAME |
+		    MSG_ANSWER_RTT)) == 0,
+	    "unknown flags");
+	msg_read_require(&r, t->ahead == 0 || (t->ahead & MSG_TURN_AHEAD) != 0,
+	    "flags without an answer");
+	msg_read_flags(&r, t->ahead);
+	return (msg_read_end(&r, why));
+}
+
 size_t
 msg_answer_objlen(const struct msg_answer *a)
 {
@@ -221,12 +267,7 @@ msg_get_answer(struct imsg *imsg, struct msg_answer *a, const char **why)
 		~(MSG_ANSWER_HIDE | MSG_ANSWER_ADDR | MSG_ANSWER_NAME |
 		    MSG_ANSWER_RTT)) == 0,
 	    "unknown flags");
-	msg_read_require(&r,
-	    !(a->flags & MSG_ANSWER_NAME) || (a->flags & MSG_ANSWER_ADDR),
-	    "a name without an address");
-	msg_read_require(&r,
-	    !(a->flags & MSG_ANSWER_RTT) || (a->flags & MSG_ANSWER_ADDR),
-	    "a time without an address");
+	msg_read_flags(&r, a->flags);
 	msg_read_require(&r,
 	    !(a->flags & MSG_ANSWER_HIDE) ||
 		(a->flags == MSG_ANSWER_HIDE && objlen == 0),

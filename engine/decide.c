@@ -43,6 +43,22 @@ decide_admitted(const struct msg_probe *p)
 	return (p->proto == PROTO_TCP ? MSG_PASS : MSG_DROP);
 }
 
+/* What a plain answer will bear, so that it need not be asked for. */
+static uint8_t
+decide_ahead(const struct msg_probe *p)
+{
+	static const struct ext none;
+	struct msg_answer answer;
+	struct ext_room room;
+
+	memset(&room, 0, sizeof(room));
+	room.family = p->family;
+	room.probe_len = p->len;
+	room.relay = p->relay;
+	ext_choose(&room, &none, &answer);
+	return (MSG_TURN_AHEAD | answer.flags);
+}
+
 static void
 decide_keep(const struct msg_probe *p, const struct parse *parse,
     enum limit_rank rank, struct pending_probe *probe)
@@ -55,6 +71,7 @@ decide_keep(const struct msg_probe *p, const struct parse *parse,
 	probe->turn = p->turn;
 	probe->unreachable = p->unreachable;
 	probe->observe = p->observe;
+	probe->ahead = decide_ahead(p);
 	probe->rank = (uint8_t)rank;
 	probe->len = p->len;
 	probe->client = parse->src;
@@ -250,7 +267,8 @@ decide_error(const struct policy *policy, const struct pending_probe *probe,
 		 * client answered, and end the probe: a second order would be
 		 * a violation.
 		 */
-		if (!m->from_client || before != PENDING_SETTLED)
+		if (!m->answered &&
+		    (!m->from_client || before != PENDING_SETTLED))
 			decide_answer(policy, probe, m, out);
 		return;
 	case DECIDE_PORT:
@@ -299,12 +317,32 @@ decide_request(const struct policy *policy, const struct pending_probe *probe,
 	out->order = MSG_REQUEST_ANSWER;
 }
 
+/* May the packet process have answered already? */
+static int
+decide_was_ahead(const struct pending_probe *probe, enum pending_state before,
+    const struct msg_match *m)
+{
+	enum decide_error error;
+
+	if (probe->ahead == 0 || before != PENDING_TURNED ||
+	    m->kind != MATCH_ERROR || m->from_client)
+		return (0);
+	error = probe->family == FAMILY_V4
+	    ? decide_error4(m->icmp_type, m->icmp_code)
+	    : decide_error6(m->icmp_type, m->icmp_code);
+	return (error == DECIDE_TIMEX);
+}
+
 int
 decide_match(const struct policy *policy, const struct pending_probe *probe,
     enum pending_state before, const struct msg_match *m, struct decision *out,
     const char **why)
 {
 	memset(out, 0, sizeof(*out));
+	if (m->answered && !decide_was_ahead(probe, before, m)) {
+		*why = "answered without having been told to";
+		return (-1);
+	}
 	if (probe->request) {
 		if ((m->kind == MATCH_REPLY && probe->proto != PROTO_ICMP) ||
 		    ((m->kind == MATCH_RESET || m->kind == MATCH_SYNACK) &&

@@ -262,11 +262,17 @@ static void
 engine_order(struct engine *e, struct msg_id id, uint32_t order,
     const struct pending_probe *keep)
 {
+	struct msg_turn turn;
+
 	/* Where all is passed nothing comes back. */
 	if ((order == MSG_TURN || order == MSG_REQUEST_PROBE) && !keep->observe)
 		pending_turned(e->pending, id, keep);
 	engine_note_probe(e, id.slot, order, keep);
-	if (order != 0)
+	if (order == MSG_TURN) {
+		turn.id = id;
+		turn.ahead = keep->ahead;
+		engine_queued(msg_put_turn(&e->ib[ENGINE_PRIV], &turn));
+	} else if (order != 0)
 		engine_queued(msg_put_order(&e->ib[ENGINE_PRIV], order, id));
 }
 
@@ -362,8 +368,9 @@ engine_match(struct engine *e, struct imsg *imsg, const char **why)
 	if (match.kind == MATCH_ERROR && !match.from_client)
 		stats_rtt(&e->stats, probe->family, match.rtt_ns);
 	traces_match(e->traces, match.id.slot, &match,
-	    policy_hidden(e->policy, probe->family, &match.router), e->now,
-	    engine_listens(e, &events));
+	    !match.answered &&
+		policy_hidden(e->policy, probe->family, &match.router),
+	    e->now, engine_listens(e, &events));
 	engine_tell(e, &events);
 	if (d.order == MSG_ANSWER)
 		engine_queued(msg_put_answer(&e->ib[ENGINE_PRIV], &d.answer));

@@ -28,6 +28,7 @@ struct pending_probe {
 	uint8_t request; /* 1: one that a request asked for */
 	uint8_t rank;    /* enum limit_rank, by which it was admitted */
 	uint8_t observe; /* the packet process passes it in any case */
+	uint8_t ahead;   /* of msg_turn */
 	uint16_t len;
 	struct addr client;
 	struct addr listen; /* the probe's destination */

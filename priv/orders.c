@@ -168,13 +168,18 @@ orders_inflect(
 }
 
 static int
-orders_turn(struct orders *o, struct record *rec, int64_t now, const char **why)
+orders_turn(struct orders *o, struct record *rec, uint8_t ahead, int64_t now,
+    const char **why)
 {
 	struct outbox_packet *pkt;
 	size_t len;
 
 	if (rec->probe.ttl < 2) {
 		*why = "a probe with TTL 1 is never turned";
+		return (-1);
+	}
+	if (!orders_ahead_fits(rec, ahead)) {
+		*why = "an answer ahead that is over the sum of its probe";
 		return (-1);
 	}
 	if ((pkt = orders_packet(o, rec, OUT_TURN)) == NULL)
@@ -188,6 +193,7 @@ orders_turn(struct orders *o, struct record *rec, int64_t now, const char **why)
 	if ((len = build_turn(rec, pkt->buf, sizeof(pkt->buf))) == 0 ||
 	    orders_commit(o, rec, pkt, len, now) == -1)
 		goto leave;
+	rec->ahead = ahead;
 	rec->sent_at = now;
 	records_turned(o->records, rec, now);
 	return (0);
@@ -270,7 +276,7 @@ orders_dispose(struct orders *o, struct record *rec,
 	case MSG_INFLECT:
 		return (orders_inflect(o, rec, now, why));
 	case MSG_TURN:
-		return (orders_turn(o, rec, now, why));
+		return (orders_turn(o, rec, ord->turn.ahead, now, why));
 	case MSG_REQUEST_PROBE:
 		return (orders_request_probe(o, rec, now, why));
 	case MSG_REQUEST_STATUS:
@@ -287,6 +293,11 @@ orders_read(struct imsg *imsg, struct orders_order *ord, const char **why)
 	memset(ord, 0, sizeof(*ord));
 	ord->type = imsg_get_type(imsg);
 	switch (ord->type) {
+	case MSG_TURN:
+		if (msg_get_turn(imsg, &ord->turn, why) == -1)
+			return (-1);
+		ord->id = ord->turn.id;
+		return (0);
 	case MSG_ANSWER:
 		if (msg_get_answer(imsg, &ord->answer, why) == -1)
 			return (-1);

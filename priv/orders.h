@@ -50,6 +50,14 @@ struct orders {
 int orders_take(struct orders *, struct imsg *, int64_t now, const char **why);
 
 /*
+ * orders_ahead: a probe that has just been matched (records_matched): answers
+ * it if the engine said ahead how, with TURN, and if nothing about what it met
+ * is left to decide.  Needs ORDERS_ROOM in the outbox.  Returns 1: answered,
+ * the record has ended; 0: an order is needed.
+ */
+int orders_ahead(struct orders *, struct record *, int64_t now);
+
+/*
  * orders_sent: after the outbox was sent: counts each packet, gives the
  * verdicts that were held back until now, empties the outbox.
  */

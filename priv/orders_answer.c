@@ -110,6 +110,66 @@ orders_answer_forms(struct orders *o, struct record *rec,
 	records_end(o->records, rec, 1);
 }
 
+/* The same of an answer that was told ahead: without objects. */
+static void
+orders_ahead_read(uint8_t ahead, struct msg_answer *ma)
+{
+	memset(ma, 0, sizeof(*ma));
+	ma->flags = (uint8_t)(ahead & ~MSG_TURN_AHEAD);
+}
+
+int
+orders_ahead_fits(const struct record *rec, uint8_t ahead)
+{
+	struct orders_forms forms;
+	struct msg_answer ma;
+
+	if (ahead == 0)
+		return (1);
+	orders_ahead_read(ahead, &ma);
+	orders_forms_init(&forms, rec, &ma);
+	return (wire_answer_len(&forms.own) <= forms.budget &&
+	    wire_answer_len(&forms.router) <= forms.budget);
+}
+
+/*
+ * Nothing about it is the engine's to decide: a time exceeded without room for
+ * an object, not from the client, of a router that may be shown.
+ */
+static int
+orders_is_plain(const struct orders *o, const struct record *rec)
+{
+	const struct match *m = &rec->met;
+	enum family family = rec->probe.family;
+
+	if (m->kind != MATCH_ERROR || m->icmp_code != 0 ||
+	    m->icmp_type != (family == FAMILY_V4 ? ICMP4_TIMEX : ICMP6_TIMEX) ||
+	    m->datalen >= EXT_QUOTE + EXT_HDR + EXT_OBJ_HDR ||
+	    addr_equal(&m->router, &rec->probe.src) ||
+	    policy_hidden(o->policy, family, &m->router))
+		return (0);
+	/* Where only one of two forms goes out, it may say more. */
+	return (rec->policy.relay != RELAY_BOTH ||
+	    (!addr_is_martian(family, &m->router) &&
+		!policy_is_own(o->policy, family, &m->router)));
+}
+
+int
+orders_ahead(struct orders *o, struct record *rec, int64_t now)
+{
+	struct orders_forms forms;
+	struct msg_answer ma;
+
+	/* At settle FINAL was asked for: it must find its record. */
+	if (rec->ahead == 0 || rec->state != RECORD_MATCHED || rec->settled ||
+	    !orders_is_plain(o, rec))
+		return (0);
+	orders_ahead_read(rec->ahead, &ma);
+	orders_forms_init(&forms, rec, &ma);
+	orders_answer_forms(o, rec, &ma, &forms, now);
+	return (1);
+}
+
 int
 orders_answer(struct orders *o, struct record *rec, const struct msg_answer *ma,
     int64_t now, const char **why)

@@ -18,6 +18,7 @@
 struct orders_order {
 	uint32_t type;
 	struct msg_id id;
+	struct msg_turn turn;
 	struct msg_answer answer; /* MSG_ANSWER */
 	struct msg_status status; /* MSG_REQUEST_STATUS */
 };
@@ -43,6 +44,8 @@ void orders_leave(struct orders *, struct record *);
 
 /* orders_answer: ANSWER for a probe.  Returns 0, or -1 with *why: a violation.
  */
+/* orders_ahead_fits: is what TURN says of the answer within its sum? */
+int orders_ahead_fits(const struct record *, uint8_t ahead);
 int orders_answer(struct orders *, struct record *, const struct msg_answer *,
     int64_t now, const char **why);
 

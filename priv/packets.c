@@ -111,6 +111,7 @@ packets_take(void *arg, const struct nfqueue_packet *np)
 		records_end(p->records, rec, 0);
 		return;
 	}
+	p->asked = 1;
 	p->stats.stat[request ? STAT_REQUESTS : STAT_PROBES][probe.family]
 		     [record_proto(rec)]++;
 	p->probed_at = p->now;
@@ -188,6 +189,15 @@ packets_match(struct priv *p, struct record *rec, const struct match *m,
 		orders_reset(&p->orders, rec, p->now);
 	}
 	/* Without a buffer the hop shows as lost; the record expires. */
+	if (ibuf_pool_avail(p->to_engine) == 0) {
+		p->stats.tally[TALLY_BUSY]++;
+		return;
+	}
+	if (p->outbox.n + ORDERS_ROOM > OUTBOX_MAX)
+		priv_flush(p);
+	mm.answered = (uint8_t)orders_ahead(&p->orders, rec, p->now);
+	if (!mm.answered)
+		p->asked = 1;
 	if (msg_put_match(&p->engine, &mm) == -1)
 		p->stats.tally[TALLY_BUSY]++;
 }
@@ -253,6 +263,7 @@ priv_expire(struct priv *p)
 	    (rec = records_due(p->records, RECORD_Q_SETTLE, p->now)) != NULL) {
 		id = records_id(p->records, rec);
 		records_settled(p->records, rec);
+		p->asked = 1;
 		if (msg_put_expired(&p->engine, id, EXPIRY_SETTLE) == -1)
 			p->stats.tally[TALLY_BUSY]++;
 	}

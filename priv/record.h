@@ -62,6 +62,7 @@ struct record {
 	enum record_state state;
 	enum record_kind kind;
 	uint8_t by_order; /* FREE: the last probe ended by an order */
+	uint8_t ahead;    /* of msg_turn */
 	uint8_t settled;  /* EXPIRED(settle) went up */
 	uint8_t matched;  /* it met something */
 	/* links of records.c: slots or RECORD_NONE */

@@ -31,6 +31,7 @@ struct priv {
 	enum msg_state state;
 	int stopping; /* STOP was received */
 	int paused;
+	int asked;    /* what waits for the engine waits for its orders, too */
 	int64_t now;  /* of this turn of the loop, ns */
 	size_t taken; /* packets of the queue, in this turn */
 

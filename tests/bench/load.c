@@ -13,6 +13,10 @@
  * With a window no more than that many probes are under way at once, so a rate
  * that nobody can follow finds out what the target can do.
  *
+ * An answer counts from when the kernel received it, as it does for a stock
+ * traceroute: otherwise the load would measure how long it has to wait itself
+ * for a processor that it shares with the daemon.
+ *
  * Prints one JSON object: sent, answered, how many of these within the
  * seconds, and microseconds at some percentiles.  Runs in a network namespace
  * of the bench, and stops by itself.
@@ -77,16 +81,26 @@ struct load {
 	struct sockaddr_storage to;
 	uint8_t pkt[BATCH][1280];
 	uint8_t got[BATCH][SNAP];
+	union {
+		struct cmsghdr align;
+		uint8_t b[CMSG_SPACE(sizeof(struct timespec))];
+	} control[BATCH];
 };
+
+static int64_t
+clock_read(clockid_t clock)
+{
+	struct timespec ts;
+
+	if (clock_gettime(clock, &ts) == -1)
+		err(1, "clock_gettime");
+	return (ts.tv_sec * NS + ts.tv_nsec);
+}
 
 static int64_t
 now(void)
 {
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
-		err(1, "clock_gettime");
-	return (ts.tv_sec * NS + ts.tv_nsec);
+	return (clock_read(CLOCK_MONOTONIC));
 }
 
 static size_t
@@ -249,12 +263,28 @@ answer_read(struct load *l, const uint8_t *b, size_t len, int64_t t)
 		l->worst = took;
 }
 
+/* How long a message has waited for us, ns. */
+static int64_t
+waited(struct msghdr *mh, int64_t wall)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(mh);
+	struct timespec ts;
+
+	if (c == NULL || c->cmsg_level != SOL_SOCKET ||
+	    c->cmsg_type != SCM_TIMESTAMPNS)
+		errx(1, "an answer without a time");
+	memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+	return (wall - (ts.tv_sec * NS + ts.tv_nsec));
+}
+
 static int
 receive(struct load *l)
 {
-	int64_t t;
+	int64_t t, wall;
 	int i, n;
 
+	for (i = 0; i < BATCH; i++)
+		l->in_msg[i].msg_hdr.msg_controllen = sizeof(l->control[i]);
 	n = recvmmsg(l->in, l->in_msg, BATCH, MSG_DONTWAIT, NULL);
 	if (n == -1) {
 		if (errno == EAGAIN || errno == EINTR)
@@ -262,8 +292,10 @@ receive(struct load *l)
 		err(1, "recvmmsg");
 	}
 	t = now();
+	wall = clock_read(CLOCK_REALTIME);
 	for (i = 0; i < n; i++)
-		answer_read(l, l->got[i], l->in_msg[i].msg_len, t);
+		answer_read(l, l->got[i], l->in_msg[i].msg_len,
+		    t - waited(&l->in_msg[i].msg_hdr, wall));
 	return (n);
 }
 
@@ -292,7 +324,7 @@ sockets(struct load *l)
 	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)&l->to;
 	struct sockaddr_ll sll;
 	socklen_t tolen;
-	int size = 32 << 20, v4 = l->family == FAMILY_V4;
+	int on = 1, size = 32 << 20, v4 = l->family == FAMILY_V4;
 	size_t i;
 
 	l->out = socket(v4 ? AF_INET : AF_INET6, SOCK_RAW, IPPROTO_RAW);
@@ -309,6 +341,8 @@ sockets(struct load *l)
 		sizeof(prog)) == -1 ||
 	    setsockopt(
 		l->in, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) == -1 ||
+	    setsockopt(l->in, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) ==
+		-1 ||
 	    setsockopt(l->out, SOL_SOCKET, SO_SNDBUFFORCE, &size,
 		sizeof(size)) == -1 ||
 	    bind(l->in, (struct sockaddr *)&sll, sizeof(sll)) == -1)
@@ -333,6 +367,7 @@ sockets(struct load *l)
 		l->in_iov[i].iov_len = SNAP;
 		l->in_msg[i].msg_hdr.msg_iov = &l->in_iov[i];
 		l->in_msg[i].msg_hdr.msg_iovlen = 1;
+		l->in_msg[i].msg_hdr.msg_control = &l->control[i];
 	}
 }
 

@@ -50,6 +50,15 @@ recode_order(struct imsg *imsg, struct imsgbuf *ib, const char **why)
 }
 
 static int
+recode_turn(struct imsg *imsg, struct imsgbuf *ib, const char **why)
+{
+	struct msg_turn turn;
+
+	return (msg_get_turn(imsg, &turn, why) == -1 ? -1
+						     : msg_put_turn(ib, &turn));
+}
+
+static int
 recode_answer(struct imsg *imsg, struct imsgbuf *ib, const char **why)
 {
 	struct msg_answer a;
@@ -168,6 +177,7 @@ good_match(struct msg_match *m)
 	m->id = test_id;
 	m->kind = MATCH_ERROR;
 	m->from_client = 1;
+	m->answered = 1;
 	m->icmp_type = 11;
 	m->icmp_code = 1;
 	m->ext_len = 32;
@@ -188,21 +198,23 @@ test_match(void **state)
 		{ 8, 1, MATCH_RESET, "ICMP fields without an error" },
 		{ 9, 1, 0, NULL },
 		{ 9, 1, 2, "from_client is not 0 or 1" },
-		{ 10, 1, 0xff, NULL },
+		{ 10, 1, 0, NULL },
+		{ 10, 1, 2, "answered is not 0 or 1" },
 		{ 11, 1, 0xff, NULL },
 		{ 12, 1, 0xff, NULL },
-		{ 29, 8, UINT64_MAX, NULL },
-		{ 37, 2, MSG_MATCH_DATA + 1, "data's length out of range" },
-		{ 37, 2, UINT16_MAX, "data's length out of range" },
-		{ 37, 2, MSG_MATCH_DATA - 1, "payload too long" },
-		{ 37, 2, 0, "payload too long" },
+		{ 13, 1, 0xff, NULL },
+		{ 30, 8, UINT64_MAX, NULL },
+		{ 38, 2, MSG_MATCH_DATA + 1, "data's length out of range" },
+		{ 38, 2, UINT16_MAX, "data's length out of range" },
+		{ 38, 2, MSG_MATCH_DATA - 1, "payload too long" },
+		{ 38, 2, 0, "payload too long" },
 	};
 	static const struct test_patch reply[] = {
 		{ 8, 1, MATCH_RESET, NULL },
-		{ 10, 1, 1, "ICMP fields without an error" },
 		{ 11, 1, 1, "ICMP fields without an error" },
 		{ 12, 1, 1, "ICMP fields without an error" },
-		{ 37, 2, 1, "payload too short" },
+		{ 13, 1, 1, "ICMP fields without an error" },
+		{ 38, 2, 1, "payload too short" },
 	};
 	static struct test_raw raw;
 	static struct msg_match m, n;
@@ -221,6 +233,7 @@ test_match(void **state)
 	assert_memory_equal(&m.id, &n.id, sizeof(m.id));
 	assert_int_equal(n.kind, MATCH_ERROR);
 	assert_int_equal(n.from_client, 1);
+	assert_int_equal(n.answered, 1);
 	assert_int_equal(n.icmp_type, 11);
 	assert_int_equal(n.icmp_code, 1);
 	assert_int_equal(n.ext_len, 32);
@@ -272,7 +285,7 @@ static void
 test_order(void **state)
 {
 	static const uint32_t types[] = { MSG_PASS, MSG_DROP, MSG_INFLECT,
-		MSG_TURN, MSG_FINAL };
+		MSG_FINAL };
 	static const struct test_patch patches[] = {
 		{ 0, 4, UINT32_MAX, NULL },
 		{ 4, 4, 0, NULL },
@@ -298,6 +311,38 @@ test_order(void **state)
 		test_receive_raw(&t, &raw);
 		TEST_MESSAGE(&t, &raw, recode_order, patches);
 	}
+	test_pipe_close(&t);
+}
+
+static void
+test_turn(void **state)
+{
+	static const struct test_patch patches[] = {
+		{ 0, 4, UINT32_MAX, NULL },
+		{ 8, 1, 0, NULL },
+		{ 8, 1, MSG_TURN_AHEAD, NULL },
+		{ 8, 1, MSG_ANSWER_ADDR, "flags without an answer" },
+		{ 8, 1, MSG_TURN_AHEAD | MSG_ANSWER_ADDR, NULL },
+		{ 8, 1, MSG_TURN_AHEAD | MSG_ANSWER_HIDE, "unknown flags" },
+		{ 8, 1, MSG_TURN_AHEAD | 0x10, "unknown flags" },
+		{ 8, 1, MSG_TURN_AHEAD | MSG_ANSWER_NAME,
+		    "a name without an address" },
+		{ 8, 1, MSG_TURN_AHEAD | MSG_ANSWER_RTT,
+		    "a time without an address" },
+	};
+	static struct test_raw raw;
+	struct msg_turn turn = { test_id,
+		MSG_TURN_AHEAD | MSG_ANSWER_ADDR | MSG_ANSWER_NAME |
+		    MSG_ANSWER_RTT };
+	struct test_pipe t;
+
+	(void)state;
+	test_pipe_open(&t);
+	assert_int_equal(msg_put_turn(&t.a, &turn), 0);
+	test_receive_raw(&t, &raw);
+	assert_int_equal(raw.type, MSG_TURN);
+	assert_int_equal(raw.len, 9);
+	TEST_MESSAGE(&t, &raw, recode_turn, patches);
 	test_pipe_close(&t);
 }
 
@@ -398,6 +443,7 @@ main(void)
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_turn),
 		cmocka_unit_test(test_answer),
 	};
 

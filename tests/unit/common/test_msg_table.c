@@ -197,9 +197,9 @@ test_texts(void **state)
 	check(&t, &msg_priv_to_engine, MSG_PROBE, 12, 0, MSG_RUN, why);
 	assert_string_equal(
 	    why, "packet process: PROBE: 12 bytes, 20..148 allowed");
-	check(&t, &msg_engine_to_priv, MSG_TURN, 8, 0, MSG_READY, why);
+	check(&t, &msg_engine_to_priv, MSG_TURN, 9, 0, MSG_READY, why);
 	assert_string_equal(why, "engine: TURN: not in state ready");
-	check(&t, &msg_engine_to_priv, MSG_TURN, 8, 1, MSG_RUN, why);
+	check(&t, &msg_engine_to_priv, MSG_TURN, 9, 1, MSG_RUN, why);
 	assert_string_equal(why, "engine: TURN: an unwanted descriptor");
 	check(&t, &msg_controller_to_priv, MSG_PEER, 0, 0, MSG_BOOT, why);
 	assert_string_equal(why, "controller: PEER: a descriptor is missing");

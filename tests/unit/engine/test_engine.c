@@ -143,6 +143,7 @@ expect_order(struct fixture *f, uint32_t type, struct msg_id id)
 {
 	struct imsg imsg;
 	struct msg_answer a;
+	struct msg_turn t;
 	const char *why;
 	char fault[256];
 
@@ -151,7 +152,11 @@ expect_order(struct fixture *f, uint32_t type, struct msg_id id)
 	    &msg_engine_to_priv, &imsg, MSG_RUN, fault, sizeof(fault)));
 	if (type == MSG_ANSWER)
 		assert_int_equal(msg_get_answer(&imsg, &a, &why), 0);
-	else
+	else if (type == MSG_TURN) {
+		assert_int_equal(msg_get_turn(&imsg, &t, &why), 0);
+		assert_true((t.ahead & MSG_TURN_AHEAD) != 0);
+		a.id = t.id;
+	} else
 		assert_int_equal(msg_get_order(&imsg, &a.id, &why), 0);
 	assert_int_equal(a.id.slot, id.slot);
 	assert_int_equal(a.id.gen, id.gen);
@@ -433,6 +438,7 @@ test_full(void **state)
 	    ibuf_pool_avail(f->e.ib[ENGINE_PRIV].txpool), ENGINE_RESERVE - 1);
 
 	for (got = 0; got < asked;) {
+		struct msg_turn order;
 		struct imsg imsg;
 		const char *why;
 		uint32_t type;
@@ -441,7 +447,8 @@ test_full(void **state)
 			if (type != MSG_PING_ON) {
 				assert_int_equal(type, MSG_TURN);
 				assert_int_equal(
-				    msg_get_order(&imsg, &id, &why), 0);
+				    msg_get_turn(&imsg, &order, &why), 0);
+				id = order.id;
 				assert_int_equal(id.slot, got % PENDING);
 				assert_int_equal(id.gen, 1 + got / PENDING);
 				got++;

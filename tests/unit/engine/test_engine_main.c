@@ -189,8 +189,8 @@ configure(struct fixture *f)
 static void
 probe(struct fixture *f, struct msg_id id, uint32_t order)
 {
+	struct msg_turn turn;
 	struct msg_probe p;
-	struct msg_id back;
 	struct imsg imsg;
 	const char *why;
 
@@ -199,9 +199,12 @@ probe(struct fixture *f, struct msg_id id, uint32_t order)
 	assert_int_equal(msg_put_probe(&f->priv, &p), 0);
 	assert_int_equal(imsgbuf_flush(&f->priv), 0);
 	assert_int_equal(next(f, &f->priv, &imsg), order);
-	assert_int_equal(msg_get_order(&imsg, &back, &why), 0);
-	assert_int_equal(back.slot, id.slot);
-	assert_int_equal(back.gen, id.gen);
+	if (order == MSG_TURN)
+		assert_int_equal(msg_get_turn(&imsg, &turn, &why), 0);
+	else
+		assert_int_equal(msg_get_order(&imsg, &turn.id, &why), 0);
+	assert_int_equal(turn.id.slot, id.slot);
+	assert_int_equal(turn.id.gen, id.gen);
 	imsg_free(&imsg);
 }
 
