@@ -148,8 +148,20 @@ SIZES = [
     (4, 60, "router", ["INTERFACE"], None, None),
     (4, 100, "router", ["STACK", "INTERFACE"], None,
      ["STACK", "INTERFACE"]),
-    # Both answers together.
-    (4, 60, "both", ["LABEL"], ["address"], None),
+    # Both answers together: 88 and 172 leave 40 to own form, and router form
+    # nothing.
+    (4, 60, "both", ["LABEL"], ["address", "name", "time", "LABEL"], None),
+    (4, 60, "both", ["STACK", "INDEX"],
+     ["address", "name", "time", "STACK", "INDEX"], None),
+    (4, 60, "both", ["INTERFACE"], ["address", "time", "INTERFACE"], None),
+    (4, 60, "both", ["INTERFACE", "LABEL"],
+     ["address", "INTERFACE", "LABEL"], None),
+    (4, 60, "both", ["INTERFACE", "STACK"], ["address", "INTERFACE"], None),
+    (4, 69, "both", ["LABEL"], ["address", "name", "time", "LABEL"], None),
+    # 180 and 168: what is in both comes before the time.
+    (4, 70, "both", ["LABEL"], ["address", "LABEL"], ["LABEL"]),
+    (4, 72, "both", ["LABEL", "STACK"], ["address", "LABEL", "STACK"],
+     ["LABEL"]),
     (4, 100, "both", ["LABEL", "INTERFACE"],
      ["address", "name", "time", "LABEL", "INTERFACE"],
      ["LABEL", "INTERFACE"]),
@@ -165,7 +177,11 @@ SIZES = [
      ["address", "name", "time", "LABEL", "INTERFACE6"], None),
     (6, 80, "router", ["STACK", "INTERFACE6"], None,
      ["STACK", "INTERFACE6"]),
+    # 128 and 204 leave 68, or 212 and 188 nothing.
     (6, 80, "both", ["LABEL"], ["address", "LABEL"], ["LABEL"]),
+    (6, 80, "both", ["STACK"], ["address", "name", "time", "STACK"], None),
+    (6, 80, "both", ["LABEL", "INTERFACE6"],
+     ["address", "name", "time", "LABEL", "INTERFACE6"], None),
     (6, 120, "both", ["LABEL", "INTERFACE6"],
      ["address", "name", "time", "LABEL", "INTERFACE6"],
      ["LABEL", "INTERFACE6"]),
@@ -199,12 +215,13 @@ class Sums:
 
     # pylint: disable-next=too-many-arguments
     @staticmethod
-    def check(lab, relay, family, length, foreign, own, router, field):
+    def check(lab, relay, family, length, foreign, own, router, field,
+              filtered=False):
         sent = b"".join(FOREIGN[n] for n in foreign)
         responder = Responder(lab, family, sent, length=field)
         hop, got = ask(lab, responder, length)
         wanted = {}
-        if relay != "own":
+        if relay != "own" and not filtered:
             wanted[responder.address] = router
         if relay != "router":
             wanted[lab.hop[family]] = own
@@ -247,6 +264,40 @@ class TestSumsBoth(Sums):
     def test_carried(self, lab, relay, family, length, foreign, own, router,
                      field):
         self.check(lab, relay, family, length, foreign, own, router, field)
+
+
+class TestBehindFilter(Sums):
+    """The first hop of the host drops what is not the host's: the client
+    sees own form alone, and all that it carries."""
+
+    @pytest.fixture(scope="class")
+    def filtered(self):
+        with Lab(bcp38=True) as lab:
+            silence(lab, "r5")
+            with Daemon(lab, relay="both", hop=True, extra=EXTRA):
+                yield lab
+
+    @sizes("both")
+    def test_carried(self, filtered, family, length, foreign, own, router,
+                     field):
+        self.check(filtered, "both", family, length, foreign, own, router,
+                   field, filtered=True)
+
+    @BOTH
+    @pytest.mark.parametrize("method", ("udp", "icmp", "tcp"))
+    def test_traceroute(self, filtered, family, method):
+        """As it is called by default: 60 bytes, in IPv6 80.  A SYN, 60 bytes
+        in IPv4, is 20 longer there, too."""
+        with Responder(filtered, family, LABEL):
+            hops = clients.traceroute(filtered, family, method,
+                                      ["-q1", "-N1", "-e"])
+        want = filtered.expected(family, "hop", "own")
+        # The filter takes the address on the link to the host for the host's.
+        want[4] = filtered.reverse(family)[0]
+        assert clients.names(hops) == want
+        labels = ["MPLS:L=24001,E=5,S=1,T=1" in "".join(h.objects)
+                  for h in hops]
+        assert labels == [n == HOP - 1 for n in range(len(hops))]
 
 
 @BOTH
