@@ -10,6 +10,7 @@ import re
 
 import clients
 import pytest
+import test_traces
 from daemon import NO_LIMITS, Daemon
 from lab import FAMILIES, Lab
 from responder import Responder, silence
@@ -442,7 +443,7 @@ class TestUnreachable:
 class TestUnreachableHidden:
     """The same, as it is by default."""
 
-    @pytest.fixture(scope="class", params=("own", "router"))
+    @pytest.fixture(scope="class", params=("own", "router", "both"))
     def hiding(self, request, lab):
         with Daemon(lab, relay=request.param, hop=True,
                     extra=EXTRA) as daemon:
@@ -460,6 +461,69 @@ class TestUnreachableHidden:
             hops = clients.traceroute(lab, family, method, ["-q1", "-w1"])
         assert clients.names(hops) == want
         assert daemon.count("unreachable", family, method) > 0
+
+
+# One after the other: none is under way any more when the trace ends.
+IN_TURN = ["-q1", "-N1", "-w1"]
+
+
+@BOTH
+@pytest.mark.parametrize("setting", ("hide", "relay"))
+def test_unreachable_shown(lab, family, setting):
+    """The operator sees who refused and how, kept back or not.  Nobody takes
+    it for the end: the trace ends behind it, or where the client gave up."""
+    code, text = UNREACHABLE[family]["host"]
+    with Daemon(lab, relay="own", hop=True,
+                extra=EXTRA + f"unreachable {setting}\n") as daemon, \
+            Responder(lab, family, kind=code):
+        with test_traces.Monitor(daemon) as monitor:
+            clients.traceroute(lab, family, "udp", IN_TURN)
+            if setting == "hide":
+                trace = test_traces.ended(daemon, lab.client[family], "udp",
+                                          "inferred")
+                assert trace["end_hop"] == 5
+                assert test_traces.addresses(trace) == lab.reverse(family)
+            else:
+                (trace,) = test_traces.shown(daemon, lab.client[family])
+                assert trace["end"] == "open"
+                assert test_traces.addresses(trace) == lab.reverse(family)[:2]
+            lines = monitor.wait_line(
+                rf" 2 {re.escape(lab.reverse(family)[1])} .*{text}$")
+        assert [h.get("unreachable") for h in trace["hops"]][:2] == [
+            None, {"type": code[0], "code": code[1], "mark": text}]
+        assert not [h for h in trace["hops"][2:] if "unreachable" in h]
+        assert len([s for s in lines if s.endswith(text)]) == 1
+        rows = daemon.ctl("-n", "show", "traces").stdout.splitlines()
+        (row,) = [r for r in rows if r.endswith(text)]
+        assert lab.reverse(family)[1] in row
+
+
+@BOTH
+@pytest.mark.parametrize("turn, relay", [
+    ("reply", "own"), ("reply", "router"), ("reply", "both"),
+    ("mirror", "own"), ("mirror", "router")])
+def test_labels_shown(lab, family, turn, relay):
+    """The operator sees the labels, too; the client does in either form of
+    the turned probe."""
+    with Daemon(lab, relay=relay, turn=turn, hop=True,
+                extra=EXTRA) as daemon, Responder(lab, family, STACK):
+        hops = clients.traceroute(lab, family, "udp", [*IN_TURN, "-e"],
+                                  length=120)
+        assert clients.names(hops) == lab.expected(
+            family, "hop", "own" if relay == "own" else "router")
+        assert "MPLS:L=24001,E=5,S=0,T=1/L=17,E=5,S=1,T=1" in \
+            "".join(hops[HOP - 1].objects)
+        trace = test_traces.ended(
+            daemon, lab.client[family], "udp",
+            "inferred" if turn == "reply" else "answered")
+        text = daemon.ctl("-n", "show", "traces").stdout
+    assert trace["end_hop"] == 5
+    assert test_traces.addresses(trace) == lab.reverse(family)
+    assert [h.get("labels") for h in trace["hops"]] == [None, [
+        {"label": 24001, "exp": 5, "bottom": 0, "ttl": 1},
+        {"label": 17, "exp": 5, "bottom": 1, "ttl": 1}], None, None]
+    assert f"  {lab.reverse(family)[1]} [MPLS 24001,17]\n" in text
+    assert text.count("MPLS") == 1
 
 
 @BOTH
