@@ -17,7 +17,6 @@ TCP_PORT = 80
 METHODS = {"udp": [], "icmp": ["-I"], "tcp": ["-T", "-p", str(TCP_PORT)]}
 MTR = {"udp": ["-u"], "icmp": [], "tcp": ["-T", "-P", str(TCP_PORT)]}
 TCP_TRIES = 3
-MTR_ROUNDS = 3
 SINGLE = ["-q1"]
 PARALLEL = []		# traceroute's default: three a hop, sixteen at once
 
@@ -154,21 +153,19 @@ def traceroute_port(lab, family, port):
 
 
 def mtr(lab, family, method="icmp", opts=(), target=None, count=1,
-        timeout=60, busy=False):
+        timeout=60):
     """mtr's report.
 
     One run of mtr -T in about a hundred misses an answer, as often one of a
-    router on the way there, which we have nothing to do with; so do some runs
-    of the others where more clients are busy beside it.  So it gets three
-    rounds then, and a hop that answered in any of them is there.
+    router on the way there, which we have nothing to do with.  So it gets
+    three rounds, and a hop that answered in any of them is there.
     """
-    again = busy or method == "tcp"
-    if again:
-        count = max(count, MTR_ROUNDS)
+    if method == "tcp":
+        count = max(count, TCP_TRIES)
     argv = ["mtr", f"-{family}", "-n", "--json", "-c", str(count), "-i",
             "0.2", "-G", "1", *MTR[method], *opts, target or lab.service[family]]
     hops = _hops(lab.run("C", argv, timeout), parse_mtr)
-    if again:
+    if method == "tcp":
         for hop in hops:
             hop.lost = 0 if hop.addrs else 1
     return hops
