@@ -144,6 +144,14 @@ def _traceroute_tcp(lab, node, argv, timeout):
     raise AssertionError(f"{argv}: source ports used twice, {TCP_TRIES} times")
 
 
+def traceroute_port(lab, family, port):
+    """traceroute -T from one source port: one probe after the other, of one
+    flow."""
+    return _hops(lab.run("C", [
+        *prompt(), "traceroute", f"-{family}", "-n", "-q1", *METHODS["tcp"],
+        f"--sport={port}", lab.service[family]], 60), parse)
+
+
 def mtr(lab, family, method="icmp", opts=(), target=None, count=1,
         timeout=60):
     """mtr's report.

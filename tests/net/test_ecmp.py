@@ -236,6 +236,27 @@ def test_scamper(lab, family, how):
 
 
 @BOTH
+def test_one_port(lab, family):
+    """traceroute -T with a source port of its user's choice, one probe after
+    the other: one flow, and so one way.  Both are seen."""
+    seen = set()
+    for n in range(24):
+        turned, own, hops = compare(
+            lab, family, "tcp",
+            lambda n=n: clients.traceroute_port(lab, family, 40000 + n * 7))
+        check_same(turned, own)
+        (way,) = {w for _, w in turned.taken}
+        assert len({key for key, _ in turned.taken}) == 1
+        want = lab.expected(family, "hop")
+        want[4:8] = lab.back(family, way)
+        assert clients.names(hops) == want
+        seen.add(way)
+        if len(seen) == 2:
+            return
+    raise AssertionError(f"24 flows, and all of them by {seen}")
+
+
+@BOTH
 @pytest.mark.parametrize("method", clients.METHODS)
 def test_traceroute(lab, family, method):
     """Not one flow, but many: traceroute -T has a new source port for each

@@ -10,6 +10,7 @@ import re
 
 import clients
 import pytest
+import test_traces
 from daemon import NO_LIMITS, Daemon
 from lab import FAMILIES, Lab
 from responder import Responder, silence
@@ -148,8 +149,20 @@ SIZES = [
     (4, 60, "router", ["INTERFACE"], None, None),
     (4, 100, "router", ["STACK", "INTERFACE"], None,
      ["STACK", "INTERFACE"]),
-    # Both answers together.
-    (4, 60, "both", ["LABEL"], ["address"], None),
+    # Both answers together: 88 and 172 leave 40 to own form, and router form
+    # nothing.
+    (4, 60, "both", ["LABEL"], ["address", "name", "time", "LABEL"], None),
+    (4, 60, "both", ["STACK", "INDEX"],
+     ["address", "name", "time", "STACK", "INDEX"], None),
+    (4, 60, "both", ["INTERFACE"], ["address", "time", "INTERFACE"], None),
+    (4, 60, "both", ["INTERFACE", "LABEL"],
+     ["address", "INTERFACE", "LABEL"], None),
+    (4, 60, "both", ["INTERFACE", "STACK"], ["address", "INTERFACE"], None),
+    (4, 69, "both", ["LABEL"], ["address", "name", "time", "LABEL"], None),
+    # 180 and 168: what is in both comes before the time.
+    (4, 70, "both", ["LABEL"], ["address", "LABEL"], ["LABEL"]),
+    (4, 72, "both", ["LABEL", "STACK"], ["address", "LABEL", "STACK"],
+     ["LABEL"]),
     (4, 100, "both", ["LABEL", "INTERFACE"],
      ["address", "name", "time", "LABEL", "INTERFACE"],
      ["LABEL", "INTERFACE"]),
@@ -165,7 +178,11 @@ SIZES = [
      ["address", "name", "time", "LABEL", "INTERFACE6"], None),
     (6, 80, "router", ["STACK", "INTERFACE6"], None,
      ["STACK", "INTERFACE6"]),
+    # 128 and 204 leave 68, or 212 and 188 nothing.
     (6, 80, "both", ["LABEL"], ["address", "LABEL"], ["LABEL"]),
+    (6, 80, "both", ["STACK"], ["address", "name", "time", "STACK"], None),
+    (6, 80, "both", ["LABEL", "INTERFACE6"],
+     ["address", "name", "time", "LABEL", "INTERFACE6"], None),
     (6, 120, "both", ["LABEL", "INTERFACE6"],
      ["address", "name", "time", "LABEL", "INTERFACE6"],
      ["LABEL", "INTERFACE6"]),
@@ -199,12 +216,13 @@ class Sums:
 
     # pylint: disable-next=too-many-arguments
     @staticmethod
-    def check(lab, relay, family, length, foreign, own, router, field):
+    def check(lab, relay, family, length, foreign, own, router, field,
+              filtered=False):
         sent = b"".join(FOREIGN[n] for n in foreign)
         responder = Responder(lab, family, sent, length=field)
         hop, got = ask(lab, responder, length)
         wanted = {}
-        if relay != "own":
+        if relay != "own" and not filtered:
             wanted[responder.address] = router
         if relay != "router":
             wanted[lab.hop[family]] = own
@@ -247,6 +265,40 @@ class TestSumsBoth(Sums):
     def test_carried(self, lab, relay, family, length, foreign, own, router,
                      field):
         self.check(lab, relay, family, length, foreign, own, router, field)
+
+
+class TestBehindFilter(Sums):
+    """The first hop of the host drops what is not the host's: the client
+    sees own form alone, and all that it carries."""
+
+    @pytest.fixture(scope="class")
+    def filtered(self):
+        with Lab(bcp38=True) as lab:
+            silence(lab, "r5")
+            with Daemon(lab, relay="both", hop=True, extra=EXTRA):
+                yield lab
+
+    @sizes("both")
+    def test_carried(self, filtered, family, length, foreign, own, router,
+                     field):
+        self.check(filtered, "both", family, length, foreign, own, router,
+                   field, filtered=True)
+
+    @BOTH
+    @pytest.mark.parametrize("method", ("udp", "icmp", "tcp"))
+    def test_traceroute(self, filtered, family, method):
+        """As it is called by default: 60 bytes, in IPv6 80.  A SYN, 60 bytes
+        in IPv4, is 20 longer there, too."""
+        with Responder(filtered, family, LABEL):
+            hops = clients.traceroute(filtered, family, method,
+                                      ["-q1", "-N1", "-e"])
+        want = filtered.expected(family, "hop", "own")
+        # The filter takes the address on the link to the host for the host's.
+        want[4] = filtered.reverse(family)[0]
+        assert clients.names(hops) == want
+        labels = ["MPLS:L=24001,E=5,S=1,T=1" in "".join(h.objects)
+                  for h in hops]
+        assert labels == [n == HOP - 1 for n in range(len(hops))]
 
 
 @BOTH
@@ -391,7 +443,7 @@ class TestUnreachable:
 class TestUnreachableHidden:
     """The same, as it is by default."""
 
-    @pytest.fixture(scope="class", params=("own", "router"))
+    @pytest.fixture(scope="class", params=("own", "router", "both"))
     def hiding(self, request, lab):
         with Daemon(lab, relay=request.param, hop=True,
                     extra=EXTRA) as daemon:
@@ -409,6 +461,69 @@ class TestUnreachableHidden:
             hops = clients.traceroute(lab, family, method, ["-q1", "-w1"])
         assert clients.names(hops) == want
         assert daemon.count("unreachable", family, method) > 0
+
+
+# One after the other: none is under way any more when the trace ends.
+IN_TURN = ["-q1", "-N1", "-w1"]
+
+
+@BOTH
+@pytest.mark.parametrize("setting", ("hide", "relay"))
+def test_unreachable_shown(lab, family, setting):
+    """The operator sees who refused and how, kept back or not.  Nobody takes
+    it for the end: the trace ends behind it, or where the client gave up."""
+    code, text = UNREACHABLE[family]["host"]
+    with Daemon(lab, relay="own", hop=True,
+                extra=EXTRA + f"unreachable {setting}\n") as daemon, \
+            Responder(lab, family, kind=code):
+        with test_traces.Monitor(daemon) as monitor:
+            clients.traceroute(lab, family, "udp", IN_TURN)
+            if setting == "hide":
+                trace = test_traces.ended(daemon, lab.client[family], "udp",
+                                          "inferred")
+                assert trace["end_hop"] == 5
+                assert test_traces.addresses(trace) == lab.reverse(family)
+            else:
+                (trace,) = test_traces.shown(daemon, lab.client[family])
+                assert trace["end"] == "open"
+                assert test_traces.addresses(trace) == lab.reverse(family)[:2]
+            lines = monitor.wait_line(
+                rf" 2 {re.escape(lab.reverse(family)[1])} .*{text}$")
+        assert [h.get("unreachable") for h in trace["hops"]][:2] == [
+            None, {"type": code[0], "code": code[1], "mark": text}]
+        assert not [h for h in trace["hops"][2:] if "unreachable" in h]
+        assert len([s for s in lines if s.endswith(text)]) == 1
+        rows = daemon.ctl("-n", "show", "traces").stdout.splitlines()
+        (row,) = [r for r in rows if r.endswith(text)]
+        assert lab.reverse(family)[1] in row
+
+
+@BOTH
+@pytest.mark.parametrize("turn, relay", [
+    ("reply", "own"), ("reply", "router"), ("reply", "both"),
+    ("mirror", "own"), ("mirror", "router")])
+def test_labels_shown(lab, family, turn, relay):
+    """The operator sees the labels, too; the client does in either form of
+    the turned probe."""
+    with Daemon(lab, relay=relay, turn=turn, hop=True,
+                extra=EXTRA) as daemon, Responder(lab, family, STACK):
+        hops = clients.traceroute(lab, family, "udp", [*IN_TURN, "-e"],
+                                  length=120)
+        assert clients.names(hops) == lab.expected(
+            family, "hop", "own" if relay == "own" else "router")
+        assert "MPLS:L=24001,E=5,S=0,T=1/L=17,E=5,S=1,T=1" in \
+            "".join(hops[HOP - 1].objects)
+        trace = test_traces.ended(
+            daemon, lab.client[family], "udp",
+            "inferred" if turn == "reply" else "answered")
+        text = daemon.ctl("-n", "show", "traces").stdout
+    assert trace["end_hop"] == 5
+    assert test_traces.addresses(trace) == lab.reverse(family)
+    assert [h.get("labels") for h in trace["hops"]] == [None, [
+        {"label": 24001, "exp": 5, "bottom": 0, "ttl": 1},
+        {"label": 17, "exp": 5, "bottom": 1, "ttl": 1}], None, None]
+    assert f"  {lab.reverse(family)[1]} [MPLS 24001,17]\n" in text
+    assert text.count("MPLS") == 1
 
 
 @BOTH

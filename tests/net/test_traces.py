@@ -4,6 +4,7 @@
 #
 """What the operator sees: show traces, its graph, and monitor."""
 
+import html
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import time
 
 import clients
 import pytest
-from daemon import NO_LIMITS, UTURNCTL, Daemon
+from daemon import NO_LIMITS, TREE, UTURNCTL, Daemon
 from lab import FAMILIES, Lab, LabError, run
 
 BOTH = pytest.mark.parametrize("family", FAMILIES)
@@ -206,6 +207,22 @@ def test_dot(lab, served):
     if shutil.which("dot"):
         svg = run(["dot", "-Tsvg"], stdin=p.stdout)
         assert "<svg" in svg.stdout and svg.stderr == ""
+
+
+@BOTH
+def test_picture(lab, served, family):
+    """The README's picture is this graph of this lab."""
+    clients.traceroute(lab, family, "udp", IN_TURN)
+    ended(served, lab.client[family], "udp", "inferred")
+    with open(os.path.join(TREE, "README.md"), encoding="utf-8") as f:
+        (name,) = re.findall(r"!\[[^]]*as a graph\]\(([^)]*)\)", f.read())
+    with open(os.path.join(TREE, name), encoding="utf-8") as f:
+        svg = html.unescape(f.read())
+    p = served.ctl("show", "traces", "-n", "-o", "dot")
+    edges = re.findall(r'"(\S+)" -> "(\S+)" \[', p.stdout)
+    assert len(edges) == len(lab.reverse(family)) + 1
+    for a, b in edges:
+        assert f"<title>{a}->{b}</title>" in svg
 
 
 @BOTH

@@ -314,6 +314,53 @@ test_order(void **state)
 	test_pipe_close(&t);
 }
 
+static const struct test_patch answer_patches[] = {
+	{ 8, 1, 0, "another's object would come first in own form" },
+	{ 8, 1, MSG_ANSWER_ADDR, NULL },
+	{ 8, 1, MSG_ANSWER_ADDR | MSG_ANSWER_NAME, NULL },
+	{ 8, 1, MSG_ANSWER_NAME, "a name without an address" },
+	{ 8, 1, MSG_ANSWER_ADDR | MSG_ANSWER_RTT, NULL },
+	{ 8, 1, MSG_ANSWER_RTT, "a time without an address" },
+	{ 8, 1, MSG_ANSWER_HIDE, "a hidden answer with more to show" },
+	{ 8, 1, MSG_ANSWER_HIDE | MSG_ANSWER_ADDR,
+	    "a hidden answer with more to show" },
+	{ 8, 1, 0x10, "unknown flags" },
+	{ 8, 1, 0x80, "unknown flags" },
+	/* own form's list, then router form's: the longer is there */
+	{ 9, 1, 0, NULL },
+	{ 9, 1, 60, NULL },
+	{ 10, 1, 0, NULL },
+	{ 10, 1, 60, NULL },
+	{ 9, 2, 60 | 60 << 8, "payload too long" },
+	{ 9, 2, 60, "payload too long" },
+	{ 9, 1, 63, "bad length of objects" },
+	{ 9, 1, 65, "bad length of objects" },
+	{ 9, 1, 68, "bad length of objects" },
+	{ 9, 1, UINT8_MAX, "bad length of objects" },
+	{ 10, 1, 63, "bad length of objects" },
+	{ 10, 1, 65, "bad length of objects" },
+	{ 10, 1, 68, "bad length of objects" },
+	{ 10, 1, UINT8_MAX, "bad length of objects" },
+};
+static const struct test_patch answer_router[] = {
+	{ 8, 1, 0, NULL },
+	{ 8, 1, MSG_ANSWER_HIDE, "a hidden answer with more to show" },
+	{ 9, 1, 4, "another's object would come first in own form" },
+	{ 10, 1, 12, "payload too short" },
+	{ 10, 1, 4, "payload too long" },
+};
+static const struct test_patch answer_hidden[] = {
+	{ 8, 1, 0, NULL },
+	{ 8, 1, MSG_ANSWER_HIDE | MSG_ANSWER_ADDR,
+	    "a hidden answer with more to show" },
+	{ 8, 1, MSG_ANSWER_HIDE | MSG_ANSWER_ADDR | MSG_ANSWER_NAME,
+	    "a hidden answer with more to show" },
+	{ 8, 1, MSG_ANSWER_HIDE | MSG_ANSWER_NAME,
+	    "a name without an address" },
+	{ 9, 1, 4, "a hidden answer with more to show" },
+	{ 10, 1, 4, "a hidden answer with more to show" },
+};
+
 static void
 test_turn(void **state)
 {
@@ -349,52 +396,6 @@ test_turn(void **state)
 static void
 test_answer(void **state)
 {
-	static const struct test_patch patches[] = {
-		{ 8, 1, 0, "another's object would come first in own form" },
-		{ 8, 1, MSG_ANSWER_ADDR, NULL },
-		{ 8, 1, MSG_ANSWER_ADDR | MSG_ANSWER_NAME, NULL },
-		{ 8, 1, MSG_ANSWER_NAME, "a name without an address" },
-		{ 8, 1, MSG_ANSWER_ADDR | MSG_ANSWER_RTT, NULL },
-		{ 8, 1, MSG_ANSWER_RTT, "a time without an address" },
-		{ 8, 1, MSG_ANSWER_HIDE, "a hidden answer with more to show" },
-		{ 8, 1, MSG_ANSWER_HIDE | MSG_ANSWER_ADDR,
-		    "a hidden answer with more to show" },
-		{ 8, 1, 0x10, "unknown flags" },
-		{ 8, 1, 0x80, "unknown flags" },
-		/* own form's list, then router form's: the longer is there */
-		{ 9, 1, 0, NULL },
-		{ 9, 1, 60, NULL },
-		{ 10, 1, 0, NULL },
-		{ 10, 1, 60, NULL },
-		{ 9, 2, 60 | 60 << 8, "payload too long" },
-		{ 9, 2, 60, "payload too long" },
-		{ 9, 1, 63, "bad length of objects" },
-		{ 9, 1, 65, "bad length of objects" },
-		{ 9, 1, 68, "bad length of objects" },
-		{ 9, 1, UINT8_MAX, "bad length of objects" },
-		{ 10, 1, 63, "bad length of objects" },
-		{ 10, 1, 65, "bad length of objects" },
-		{ 10, 1, 68, "bad length of objects" },
-		{ 10, 1, UINT8_MAX, "bad length of objects" },
-	};
-	static const struct test_patch router[] = {
-		{ 8, 1, 0, NULL },
-		{ 8, 1, MSG_ANSWER_HIDE, "a hidden answer with more to show" },
-		{ 9, 1, 4, "another's object would come first in own form" },
-		{ 10, 1, 12, "payload too short" },
-		{ 10, 1, 4, "payload too long" },
-	};
-	static const struct test_patch hidden[] = {
-		{ 8, 1, 0, NULL },
-		{ 8, 1, MSG_ANSWER_HIDE | MSG_ANSWER_ADDR,
-		    "a hidden answer with more to show" },
-		{ 8, 1, MSG_ANSWER_HIDE | MSG_ANSWER_ADDR | MSG_ANSWER_NAME,
-		    "a hidden answer with more to show" },
-		{ 8, 1, MSG_ANSWER_HIDE | MSG_ANSWER_NAME,
-		    "a name without an address" },
-		{ 9, 1, 4, "a hidden answer with more to show" },
-		{ 10, 1, 4, "a hidden answer with more to show" },
-	};
 	static struct test_raw raw;
 	struct msg_answer a;
 	struct test_pipe t;
@@ -408,20 +409,20 @@ test_answer(void **state)
 	assert_int_equal(msg_put_answer(&t.a, &a), 0);
 	test_receive_raw(&t, &raw);
 	assert_int_equal(raw.type, MSG_ANSWER);
-	TEST_MESSAGE(&t, &raw, recode_answer, patches);
+	TEST_MESSAGE(&t, &raw, recode_answer, answer_patches);
 
 	a.flags = 0;
 	a.own_len = 0;
 	a.router_len = 8;
 	assert_int_equal(msg_put_answer(&t.a, &a), 0);
 	test_receive_raw(&t, &raw);
-	TEST_MESSAGE(&t, &raw, recode_answer, router);
+	TEST_MESSAGE(&t, &raw, recode_answer, answer_router);
 
 	a.flags = MSG_ANSWER_HIDE;
 	a.router_len = 0;
 	assert_int_equal(msg_put_answer(&t.a, &a), 0);
 	test_receive_raw(&t, &raw);
-	TEST_MESSAGE(&t, &raw, recode_answer, hidden);
+	TEST_MESSAGE(&t, &raw, recode_answer, answer_hidden);
 
 	a.own_len = EXT_FOREIGN_MAX + 1;
 	errno = 0;
