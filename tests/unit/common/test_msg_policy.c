@@ -416,7 +416,7 @@ test_numbers(void **state)
 	capture_parts(k, FAMILY_V4, part);
 	JUDGE_PART(k, part, 0, begin);
 	JUDGE_PART(k, part, 1, common);
-	JUDGE_PART(k, part, 6, end);
+	JUDGE_PART(k, part, NPARTS - 1, end);
 }
 
 static void
