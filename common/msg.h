@@ -51,6 +51,7 @@ enum msg_type {
 	MSG_MONITOR,      /* one byte: events, 0 or 1 (engine) */
 	MSG_LIST,         /* struct msg_list: some rows of a table (engine) */
 	MSG_DENY,         /* struct msg_deny (engine) */
+	MSG_CONF_TARGET,  /* one struct policy_target, behind CONF_HIDE */
 
 	/* engine, packet process -> controller */
 	MSG_LOCKED = 0x200, /* privileges dropped, tables made */
@@ -155,6 +156,7 @@ struct msg_request {
 	uint8_t max_ttl; /* of the policy in its record */
 	enum policy_unreachable unreachable;
 	uint8_t observe;  /* whatever is ordered, it is passed */
+	uint8_t target;   /* its first object names one that it may ask for */
 	uint16_t len;     /* bytes of the request, 32..1280 */
 	uint16_t headlen; /* bytes in head, <= 128 */
 	uint8_t head[WIRE_HEAD_MAX];
@@ -170,9 +172,9 @@ struct msg_status {
 /* What a turned probe met. */
 enum msg_match_kind {
 	MATCH_ERROR = 0, /* an ICMP error that quotes it */
-	MATCH_REPLY,     /* mirror form, requests: the client's echo reply */
-	MATCH_RESET,     /* mirror form, requests: the client's reset */
-	MATCH_SYNACK,    /* requests: the client accepts the connection */
+	MATCH_REPLY,     /* mirror form, requests: its destination's reply */
+	MATCH_RESET,     /* mirror form, requests: its destination's reset */
+	MATCH_SYNACK,    /* requests: it accepts the connection */
 	MATCH_KIND_LAST
 };
 /* Bytes behind an error's 8-byte header that go up: quote and extensions. */
@@ -180,7 +182,7 @@ enum msg_match_kind {
 struct msg_match {
 	struct msg_id id;
 	enum msg_match_kind kind;
-	uint8_t from_client; /* the source is the probe's sender */
+	uint8_t from_client; /* the source is where the probe was sent */
 	uint8_t answered;    /* as TURN said; no order is waited for */
 	/* MATCH_ERROR only, else 0 */
 	uint8_t icmp_type;
@@ -444,9 +446,9 @@ int msg_put_peer(struct imsgbuf *, int fd);
  * queued already: send a MSG_CONF_ABORT or give the connection up.
  *
  * msg_get_policy takes one message of these (BEGIN, COMMON, LISTEN, PORTS,
- * RULE, HIDE, END) and writes it into *p, which a BEGIN clears; *done is set
- * to 1 by the END, to 0 by all others.  The order must be that of
- * msg_put_policy (LISTEN to HIDE may repeat or be absent), the END's
+ * RULE, HIDE, TARGET, END) and writes it into *p, which a BEGIN clears; *done
+ * is set to 1 by the END, to 0 by all others.  The order must be that of
+ * msg_put_policy (LISTEN to TARGET may repeat or be absent), the END's
  * generation the BEGIN's and not 0, and no table may overflow.  *stage is the
  * receiver's memory between calls: 0 when a BEGIN is due, so at first, after
  * an END, and when the receiver sets it to 0 for an ABORT.

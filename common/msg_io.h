@@ -33,13 +33,14 @@
 #define MSG_SIZE_LISTEN    70
 #define MSG_SIZE_PORTS     6
 #define MSG_SIZE_RULE      20
+#define MSG_SIZE_TARGET    20
 #define MSG_SIZE_ID        8
 #define MSG_SIZE_PROBE     20 /* and its head */
 #define MSG_SIZE_MATCH     40 /* and its data */
 #define MSG_SIZE_EXPIRED   9
 #define MSG_SIZE_TURN      9
 #define MSG_SIZE_ANSWER    11 /* and its objects */
-#define MSG_SIZE_REQUEST   15 /* and its head */
+#define MSG_SIZE_REQUEST   16 /* and its head */
 #define MSG_SIZE_STATUS    11
 #define MSG_SIZE_STATS     (MSG_COUNTERS * sizeof(uint64_t))
 #define MSG_SIZE_INFO      18

@@ -18,7 +18,8 @@ enum msg_stage {
 	STAGE_LISTEN,
 	STAGE_PORTS,
 	STAGE_RULE,
-	STAGE_HIDE
+	STAGE_HIDE,
+	STAGE_TARGET
 };
 
 static void
@@ -187,13 +188,49 @@ msg_read_rule(struct msg_reader *r, struct policy_rule *rule)
 	    r, rule->len <= addr_bits(rule->family), "prefix too long");
 }
 
+static int
+msg_put_target(struct imsgbuf *ib, const struct policy_target *t)
+{
+	struct msg_writer w;
+
+	msg_write_begin(&w, ib, MSG_CONF_TARGET, 0, MSG_SIZE_TARGET);
+	msg_write_u8(&w, t->group);
+	msg_write_u8(&w, (uint8_t)t->side);
+	msg_write_u8(&w, (uint8_t)t->family);
+	msg_write_bytes(&w, t->addr.b, sizeof(t->addr.b));
+	msg_write_u8(&w, t->len);
+	return (msg_write_end(&w));
+}
+
+static void
+msg_read_target(struct msg_reader *r, struct policy_target *t)
+{
+	struct addr masked;
+
+	t->group = msg_read_u8(r);
+	t->side = msg_read_enum(r, POLICY_SIDE_LAST, "bad side of a group");
+	t->family = msg_read_enum(r, FAMILY_MAX, "bad family");
+	msg_read_addr(r, t->family, &t->addr);
+	t->len = msg_read_u8(r);
+	msg_read_require(r,
+	    t->len >= policy_target_min(t->family) &&
+		t->len <= addr_bits(t->family),
+	    "length of a prefix out of range");
+	if (r->why != NULL)
+		return;
+	masked = t->addr;
+	addr_mask(t->family, &masked, t->len);
+	msg_read_require(r, addr_equal(&masked, &t->addr), "prefix not masked");
+}
+
 int
 msg_put_policy(struct imsgbuf *ib, const struct policy *p)
 {
 	uint32_t i;
 
 	if (p->nlisten > POLICY_LISTEN_MAX || p->nports > POLICY_PORTS_MAX ||
-	    p->nrules > POLICY_RULES_MAX || p->nhide > POLICY_HIDE_MAX) {
+	    p->nrules > POLICY_RULES_MAX || p->nhide > POLICY_HIDE_MAX ||
+	    p->ntargets > POLICY_TARGETS_MAX) {
 		errno = EINVAL;
 		return (-1);
 	}
@@ -211,6 +248,9 @@ msg_put_policy(struct imsgbuf *ib, const struct policy *p)
 			return (-1);
 	for (i = 0; i < p->nhide; i++)
 		if (msg_put_rule(ib, MSG_CONF_HIDE, &p->hide[i]) == -1)
+			return (-1);
+	for (i = 0; i < p->ntargets; i++)
+		if (msg_put_target(ib, &p->targets[i]) == -1)
 			return (-1);
 	return (msg_put_u32(ib, MSG_CONF_END, 0, p->generation));
 }
@@ -250,6 +290,28 @@ msg_add_rule(
 	msg_read_require(r, *n < max, "too many rules");
 	if (r->why == NULL)
 		msg_read_rule(r, &rules[(*n)++]);
+}
+
+/* The groups come one after the other, none is left out. */
+static void
+msg_add_target(struct msg_reader *r, struct policy *p)
+{
+	struct policy_target t;
+	uint32_t group = 0, n = p->ntargets;
+
+	memset(&t, 0, sizeof(t));
+	msg_read_require(r, n < POLICY_TARGETS_MAX, "too many targets");
+	msg_read_target(r, &t);
+	if (r->why != NULL)
+		return;
+	if (n > 0)
+		group = p->targets[n - 1].group;
+	msg_read_require(r,
+	    t.group < POLICY_GROUPS_MAX &&
+		(t.group == group || (n > 0 && t.group == group + 1)),
+	    "group of a target out of order");
+	if (r->why == NULL)
+		p->targets[p->ntargets++] = t;
 }
 
 static void
@@ -311,8 +373,12 @@ msg_get_policy(struct imsg *imsg, struct policy *p, uint32_t *stage, int *done,
 		msg_enter_stage(&r, &next, STAGE_HIDE);
 		msg_add_rule(&r, p->hide, &p->nhide, POLICY_HIDE_MAX);
 		break;
+	case MSG_CONF_TARGET:
+		msg_enter_stage(&r, &next, STAGE_TARGET);
+		msg_add_target(&r, p);
+		break;
 	case MSG_CONF_END:
-		msg_enter_stage(&r, &next, STAGE_HIDE);
+		msg_enter_stage(&r, &next, STAGE_TARGET);
 		next = STAGE_BEGIN;
 		msg_read_require(&r, msg_read_u32(&r) == p->generation,
 		    "END of another generation");

@@ -298,6 +298,7 @@ msg_put_request(struct imsgbuf *ib, const struct msg_request *q)
 	msg_write_u8(&w, q->max_ttl);
 	msg_write_u8(&w, (uint8_t)q->unreachable);
 	msg_write_u8(&w, q->observe);
+	msg_write_u8(&w, q->target);
 	msg_write_u16(&w, q->len);
 	/* Whole, or its first WIRE_HEAD_MAX bytes: told by len. */
 	msg_write_u8(&w, (uint8_t)q->headlen);
@@ -317,11 +318,13 @@ msg_get_request(struct imsg *imsg, struct msg_request *q, const char **why)
 	q->max_ttl = msg_read_u8(&r);
 	q->unreachable = msg_read_enum(&r, UNREACHABLE_LAST, "bad unreachable");
 	q->observe = msg_read_u8(&r);
+	q->target = msg_read_u8(&r);
 	q->len = msg_read_u16(&r);
 	q->headlen = msg_read_u8(&r);
 	msg_read_require(&r, q->max_ttl >= 1 && q->max_ttl <= POLICY_TTL_MAX,
 	    "highest TTL out of range");
 	msg_read_require(&r, q->observe <= 1, "observe is not 0 or 1");
+	msg_read_require(&r, q->target <= 1, "target is not 0 or 1");
 	msg_read_require(&r,
 	    q->len >= WIRE_PROBE_MIN && q->len <= WIRE_PROBE_MAX,
 	    "request's length out of range");

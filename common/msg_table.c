@@ -28,15 +28,16 @@
 #define FIXED(name, size, states) RULE(name, size, size, 0, states)
 
 /* What both children take from the controller. */
-#define RULES_CHILD                                                          \
-	FIXED(INIT, MSG_SIZE_INIT, MSG_BOOT), RULE(PEER, 0, 0, 1, MSG_BOOT), \
-	    U32(CONF_BEGIN, LATER),                                          \
-	    FIXED(CONF_COMMON, MSG_SIZE_COMMON, LATER),                      \
-	    FIXED(CONF_LISTEN, MSG_SIZE_LISTEN, LATER),                      \
-	    FIXED(CONF_PORTS, MSG_SIZE_PORTS, LATER),                        \
-	    FIXED(CONF_RULE, MSG_SIZE_RULE, LATER),                          \
-	    FIXED(CONF_HIDE, MSG_SIZE_RULE, LATER), U32(CONF_END, LATER),    \
-	    U32(CONF_COMMIT, LATER), U32(CONF_ABORT, LATER),                 \
+#define RULES_CHILD                                                           \
+	FIXED(INIT, MSG_SIZE_INIT, MSG_BOOT), RULE(PEER, 0, 0, 1, MSG_BOOT),  \
+	    U32(CONF_BEGIN, LATER),                                           \
+	    FIXED(CONF_COMMON, MSG_SIZE_COMMON, LATER),                       \
+	    FIXED(CONF_LISTEN, MSG_SIZE_LISTEN, LATER),                       \
+	    FIXED(CONF_PORTS, MSG_SIZE_PORTS, LATER),                         \
+	    FIXED(CONF_RULE, MSG_SIZE_RULE, LATER),                           \
+	    FIXED(CONF_HIDE, MSG_SIZE_RULE, LATER),                           \
+	    FIXED(CONF_TARGET, MSG_SIZE_TARGET, LATER), U32(CONF_END, LATER), \
+	    U32(CONF_COMMIT, LATER), U32(CONF_ABORT, LATER),                  \
 	    U8(VERBOSE, LATER), EMPTY(STATS, LATER), EMPTY(STOP, LATER)
 
 /*

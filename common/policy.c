@@ -104,3 +104,31 @@ policy_hidden(const struct policy *p, enum family f, const struct addr *a)
 	n = p->nhide < POLICY_HIDE_MAX ? p->nhide : POLICY_HIDE_MAX;
 	return (policy_rules_deny(p->hide, n, f, a));
 }
+
+uint8_t
+policy_target_min(enum family f)
+{
+	return (f == FAMILY_V4 ? POLICY_TARGET_MIN4 : POLICY_TARGET_MIN6);
+}
+
+int
+policy_target_allowed(const struct policy *p, enum family f,
+    const struct addr *src, const struct addr *target)
+{
+	const struct policy_target *t;
+	const struct addr *a;
+	uint32_t groups[POLICY_SIDE_LAST] = { 0, 0 }, i;
+
+	_Static_assert(POLICY_GROUPS_MAX <= 32, "a bit for each group");
+	for (i = 0; i < p->ntargets && i < POLICY_TARGETS_MAX; i++) {
+		t = &p->targets[i];
+		if (t->family != f || t->side >= POLICY_SIDE_LAST ||
+		    t->group >= POLICY_GROUPS_MAX)
+			continue;
+		a = t->side == POLICY_TARGET ? target : src;
+		if (addr_in_prefix(f, a, &t->addr, t->len))
+			groups[t->side] |= UINT32_C(1) << t->group;
+	}
+	return ((groups[POLICY_TARGET] & groups[POLICY_ASKER]) != 0 &&
+	    !policy_is_own(p, f, target) && !addr_is_martian(f, target));
+}

@@ -23,11 +23,16 @@
 #define POLICY_PORTS_MAX         32
 #define POLICY_RULES_MAX         1024
 #define POLICY_HIDE_MAX          256
-#define POLICY_TTL_MAX           64      /* highest `max ttl` */
-#define POLICY_RATE_MAX          1000000 /* highest limit, per second */
-#define POLICY_PENDING_MIN       64
-#define POLICY_PENDING_MAX       65536
-#define POLICY_TRACES_MAX        4096 /* largest table of traces */
+#define POLICY_TARGETS_MAX       256 /* prefixes, of targets and askers */
+#define POLICY_GROUPS_MAX        32
+/* A shorter prefix of targets or of who asks for them is no list. */
+#define POLICY_TARGET_MIN4 8
+#define POLICY_TARGET_MIN6 16
+#define POLICY_TTL_MAX     64      /* highest `max ttl` */
+#define POLICY_RATE_MAX    1000000 /* highest limit, per second */
+#define POLICY_PENDING_MIN 64
+#define POLICY_PENDING_MAX 65536
+#define POLICY_TRACES_MAX  4096 /* largest table of traces */
 
 enum policy_relay {
 	RELAY_OWN = 0,
@@ -93,6 +98,23 @@ struct policy_rule {
 	uint8_t len;
 };
 
+/*
+ * Who may ask for a probe to somebody else: each asker of a group for each of
+ * its targets.  No row, no such probe.
+ */
+enum policy_side {
+	POLICY_TARGET = 0,
+	POLICY_ASKER,
+	POLICY_SIDE_LAST
+};
+struct policy_target {
+	uint8_t group; /* rows of a group stand together, the first is 0 */
+	enum policy_side side;
+	enum family family;
+	struct addr addr; /* masked */
+	uint8_t len;      /* at least POLICY_TARGET_MIN4, MIN6 */
+};
+
 /* A token bucket; rate 0: off. */
 struct policy_limit {
 	uint32_t rate; /* per second */
@@ -122,6 +144,8 @@ struct policy {
 	struct policy_rule rules[POLICY_RULES_MAX];
 	uint32_t nhide;
 	struct policy_rule hide[POLICY_HIDE_MAX];
+	uint32_t ntargets;
+	struct policy_target targets[POLICY_TARGETS_MAX];
 };
 
 /* What holds from start to stop; changing it needs a restart. */
@@ -151,5 +175,13 @@ int policy_port_listed(const struct policy *, enum proto, uint16_t port);
 int policy_denied(const struct policy *, enum family, const struct addr *src);
 /* policy_hidden: a reverse router with this address is hidden. */
 int policy_hidden(const struct policy *, enum family, const struct addr *);
+/* policy_target_min: the shortest prefix of a policy_target. */
+uint8_t policy_target_min(enum family);
+/*
+ * policy_target_allowed: src may ask for a probe to target: a group has both,
+ * and target is neither own nor martian (addr_is_martian: multicast, too).
+ */
+int policy_target_allowed(const struct policy *, enum family,
+    const struct addr *src, const struct addr *target);
 
 #endif /* COMMON_POLICY_H */

@@ -110,8 +110,11 @@
 #define AUGSBURG_FLOW_UDP  53
 #define AUGSBURG_FLOW_TCP  80
 /* Objects of a request */
-#define AUGSBURG_CLASS_TARGET  5
-#define AUGSBURG_TARGET_LEN    16 /* as written: without the object's header */
+#define AUGSBURG_CLASS_TARGET 5
+#define AUGSBURG_TARGET_LEN   16 /* as written: without the object's header */
+/* A target is the first object; here stand its header, and its address. */
+#define AUGSBURG_TARGET_AT     (AUGSBURG_EXT + EXT_HDR)
+#define AUGSBURG_TARGET_ADDR   (AUGSBURG_TARGET_AT + EXT_OBJ_HDR)
 #define AUGSBURG_CLASS_PADDING 6
 
 /*

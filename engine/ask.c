@@ -39,17 +39,25 @@ ask_fields(const struct msg_request *q, struct reader *r, struct ask *ask)
 	return (PARSE_OK);
 }
 
-/* A target that is who asks anyway is no wish; IPv4 comes as IPv6. */
+/*
+ * The address of a target; IPv4 comes as IPv6.  Returns 0, or -1: not of this
+ * family.
+ */
 static int
-ask_target_is_source(
-    const uint8_t target[16], enum family f, const struct addr *src)
+ask_target(
+    const uint8_t target[AUGSBURG_TARGET_LEN], enum family f, struct addr *to)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
-	if (f == FAMILY_V6)
-		return (memcmp(target, src->b, 16) == 0);
-	return (memcmp(target, mapped, sizeof(mapped)) == 0 &&
-	    memcmp(target + sizeof(mapped), src->b, 4) == 0);
+	memset(to, 0, sizeof(*to));
+	if (f == FAMILY_V6) {
+		memcpy(to->b, target, sizeof(to->b));
+		return (0);
+	}
+	if (memcmp(target, mapped, sizeof(mapped)) != 0)
+		return (-1);
+	memcpy(to->b, target + sizeof(mapped), 4);
+	return (0);
 }
 
 /*
@@ -68,10 +76,12 @@ ask_padding(struct reader *r, size_t beyond, size_t left)
 }
 
 static enum parse_fault
-ask_object(struct reader *r, size_t beyond, enum family f, struct ask *ask)
+ask_object(struct reader *r, size_t beyond, const struct msg_request *q,
+    int first, struct ask *ask)
 {
 	uint8_t class, ctype, target[AUGSBURG_TARGET_LEN];
 	uint16_t len;
+	struct addr to;
 
 	if (reader_get16(r, &len) == -1 || reader_get8(r, &class) == -1 ||
 	    reader_get8(r, &ctype) == -1)
@@ -85,20 +95,32 @@ ask_object(struct reader *r, size_t beyond, enum family f, struct ask *ask)
 	    len == AUGSBURG_TARGET_LEN) {
 		if (reader_get(r, target, sizeof(target)) == -1)
 			return (PARSE_OPTIONS);
-		if (ask_target_is_source(target, f, &ask->src))
+		if (ask_target(target, q->family, &to) == -1)
+			goto bad;
+		/* A target that is who asks anyway is no wish. */
+		if (addr_equal(&to, &ask->to))
 			return (PARSE_OK);
+		/* The packet process looks for it at one place only. */
+		if (first && q->target) {
+			ask->to = to;
+			ask->other = 1;
+			return (PARSE_OK);
+		}
 	}
+bad:
 	ask->status = AUGSBURG_BAD_EXT;
 	ask->value = (uint16_t)(class << 8 | ctype);
 	return (PARSE_OK);
 }
 
-/* The extension structure; beyond: bytes of the request that are not here. */
+/* The extension structure, some bytes of which may lie beyond the head. */
 static enum parse_fault
-ask_extension(struct reader *r, size_t beyond, enum family f, struct ask *ask)
+ask_extension(struct reader *r, const struct msg_request *q, struct ask *ask)
 {
+	size_t beyond = (size_t)(q->len - q->headlen);
 	enum parse_fault fault;
 	uint16_t version;
+	int first = 1;
 
 	if (reader_left(r) == 0)
 		return (PARSE_OK);
@@ -107,9 +129,10 @@ ask_extension(struct reader *r, size_t beyond, enum family f, struct ask *ask)
 		return (PARSE_OPTIONS);
 	/* The first thing that is wrong is told. */
 	while (reader_left(r) > 0 && ask->status == AUGSBURG_OK) {
-		fault = ask_object(r, beyond, f, ask);
+		fault = ask_object(r, beyond, q, first, ask);
 		if (fault != PARSE_OK)
 			return (fault);
+		first = 0;
 	}
 	return (PARSE_OK);
 }
@@ -136,9 +159,9 @@ ask_parse(const struct msg_request *q, struct ask *out)
 		return (PARSE_DISAGREES);
 	ask.src = parse.src;
 	ask.dst = parse.dst;
+	ask.to = parse.src;
 	if ((fault = ask_fields(q, &r, &ask)) != PARSE_OK ||
-	    (fault = ask_extension(&r, (size_t)(q->len - q->headlen), q->family,
-		 &ask)) != PARSE_OK)
+	    (fault = ask_extension(&r, q, &ask)) != PARSE_OK)
 		return (fault);
 	*out = ask;
 	return (PARSE_OK);

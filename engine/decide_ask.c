@@ -42,11 +42,24 @@ decide_ask_keep(const struct msg_request *q, const struct ask *ask,
 	probe->ttl = (uint8_t)(ask->ttl + 1);
 	probe->unreachable = q->unreachable;
 	probe->request = 1;
+	probe->target = ask->other;
 	probe->observe = q->observe;
 	probe->rank = (uint8_t)rank;
 	probe->len = q->len;
 	probe->client = ask->src;
 	probe->listen = ask->dst;
+}
+
+/* What the operator denies for a while is not probed either. */
+static void
+decide_ask_target(const struct decide *d, const struct msg_request *q,
+    int64_t now, struct ask *ask)
+{
+	if (!ask->other || ask->status != AUGSBURG_OK || d->deny == NULL ||
+	    !deny_matches(d->deny, q->family, &ask->to, now))
+		return;
+	ask->status = AUGSBURG_BAD_EXT;
+	ask->value = AUGSBURG_CLASS_TARGET << 8;
 }
 
 void
@@ -72,9 +85,13 @@ decide_ask(const struct decide *d, const struct msg_request *q, int64_t now,
 		return;
 	}
 
+	decide_ask_target(d, q, now, &ask);
 	memset(&limit, 0, sizeof(limit));
 	limit.family = q->family;
 	limit.client = &ask.src;
+	/* A status stays between us and who asks. */
+	if (ask.other && ask.status == AUGSBURG_OK)
+		limit.target = &ask.to;
 	/* A status leaves as any answer does, a probe with a TTL. */
 	limit.ttl = ask.status == AUGSBURG_OK ? (uint8_t)(ask.ttl + 1) : 1;
 	limit.rank = decide_ask_rank(d, q, &ask, now);

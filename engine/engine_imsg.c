@@ -36,6 +36,7 @@ static const struct engine_handler engine_from_controller[] = {
 	{ MSG_CONF_PORTS, engine_conf },
 	{ MSG_CONF_RULE, engine_conf },
 	{ MSG_CONF_HIDE, engine_conf },
+	{ MSG_CONF_TARGET, engine_conf },
 	{ MSG_CONF_END, engine_conf },
 	{ MSG_CONF_COMMIT, engine_commit },
 	{ MSG_CONF_ABORT, engine_abort },
@@ -246,7 +247,8 @@ engine_note_probe(struct engine *e, uint32_t slot, uint32_t order,
 {
 	struct traces_events events;
 
-	if (probe->observe ||
+	/* A way to somebody else is no way back to a client. */
+	if (probe->observe || probe->target ||
 	    (order != MSG_TURN && order != MSG_INFLECT &&
 		order != MSG_REQUEST_PROBE)) {
 		traces_skip(e->traces, slot);

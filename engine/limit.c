@@ -57,6 +57,8 @@ struct limit_plan {
 	size_t net;
 	struct table_key client_key;
 	struct table_key net_key;
+	struct table_key target_key;
+	struct table_key target_net_key;
 };
 
 static uint64_t
@@ -122,16 +124,24 @@ limit_set(struct limit *l, const struct policy *p, int64_t now)
 }
 
 static void
-limit_key(const struct limit_ask *ask, unsigned int bits, struct table_key *key)
+limit_key(enum family f, const struct addr *client, unsigned int bits,
+    struct table_key *key)
 {
 	struct addr a;
 
-	a = *ask->client;
-	addr_mask(ask->family, &a, bits);
+	a = *client;
+	addr_mask(f, &a, bits);
 	memset(key, 0, sizeof(*key));
 	memcpy(key->addr, a.b, sizeof(key->addr));
-	key->family = (uint8_t)ask->family;
+	key->family = (uint8_t)f;
 	key->kind = (uint8_t)bits;
+}
+
+static int
+limit_key_equal(const struct table_key *a, const struct table_key *b)
+{
+	return (a->family == b->family && a->kind == b->kind &&
+	    memcmp(a->addr, b->addr, sizeof(a->addr)) == 0);
 }
 
 /* Fills both halves; what does not fit the one goes to the other. */
@@ -311,6 +321,53 @@ limit_total_has(struct limit *l, const struct limit_ask *ask,
 	    l->halves.gated >= limit_held(l) + BUCKET_TOKEN);
 }
 
+/* Has the target's prefix a token, unless it is the client's own? */
+static enum limit_verdict
+limit_target_has(struct limit *l, const struct limit_ask *ask,
+    struct limit_plan *plan, int64_t now)
+{
+	size_t slot;
+
+	limit_key(ask->family, ask->target,
+	    ask->family == FAMILY_V4 ? LIMIT_V4_BITS : LIMIT_V6_BITS,
+	    &plan->target_key);
+	if (!limit_key_equal(&plan->target_key, &plan->client_key) &&
+	    !limit_client_has(l, &plan->target_key, 1, now, &slot))
+		return (LIMIT_CLIENT);
+	if (ask->family == FAMILY_V4)
+		return (LIMIT_OK);
+	limit_key(
+	    ask->family, ask->target, LIMIT_V6_NET_BITS, &plan->target_net_key);
+	if (!limit_key_equal(&plan->target_net_key, &plan->net_key) &&
+	    !limit_client_has(
+		l, &plan->target_net_key, LIMIT_V6_NET, now, &slot))
+		return (LIMIT_NET);
+	return (LIMIT_OK);
+}
+
+/* A token of a prefix that has one. */
+static void
+limit_client_pay(
+    struct limit *l, const struct table_key *key, uint64_t times, int64_t now)
+{
+	size_t slot;
+
+	slot = limit_client_take(l, key, times, now);
+	l->clients[slot].limit.level -= BUCKET_TOKEN;
+}
+
+/* The target's prefix; the client's own has paid already. */
+static void
+limit_target_pay(struct limit *l, const struct limit_ask *ask,
+    const struct limit_plan *plan, int64_t now)
+{
+	if (!limit_key_equal(&plan->target_key, &plan->client_key))
+		limit_client_pay(l, &plan->target_key, 1, now);
+	if (ask->family == FAMILY_V6 &&
+	    !limit_key_equal(&plan->target_net_key, &plan->net_key))
+		limit_client_pay(l, &plan->target_net_key, LIMIT_V6_NET, now);
+}
+
 /* All buckets have a token: takes them. */
 static void
 limit_pay(struct limit *l, const struct limit_ask *ask,
@@ -333,10 +390,12 @@ limit_pay(struct limit *l, const struct limit_ask *ask,
 	if (l->hop.rate != 0 && ask->ttl >= 2)
 		l->hops[ask->ttl - 1].level -= BUCKET_TOKEN;
 	/* Last: in a full set it may displace the /56 itself. */
-	if (ask->family == FAMILY_V6 && l->client.rate != 0) {
-		slot = limit_client_take(l, &plan->net_key, LIMIT_V6_NET, now);
-		l->clients[slot].limit.level -= BUCKET_TOKEN;
-	}
+	if (l->client.rate == 0)
+		return;
+	if (ask->family == FAMILY_V6)
+		limit_client_pay(l, &plan->net_key, LIMIT_V6_NET, now);
+	if (ask->target != NULL)
+		limit_target_pay(l, ask, plan, now);
 }
 
 enum limit_verdict
@@ -344,10 +403,12 @@ limit_take(struct limit *l, const struct limit_ask *ask, int64_t now)
 {
 	struct limit_client *c;
 	struct limit_plan plan;
+	enum limit_verdict over;
 
 	limit_epoch(l, now);
 	memset(&plan, 0, sizeof(plan));
-	limit_key(ask, ask->family == FAMILY_V4 ? LIMIT_V4_BITS : LIMIT_V6_BITS,
+	limit_key(ask->family, ask->client,
+	    ask->family == FAMILY_V4 ? LIMIT_V4_BITS : LIMIT_V6_BITS,
 	    &plan.client_key);
 	if (ask->rank == LIMIT_GATED) {
 		plan.client = limit_client_take(l, &plan.client_key, 1, now);
@@ -361,10 +422,16 @@ limit_take(struct limit *l, const struct limit_ask *ask, int64_t now)
 	if (!limit_client_has(l, &plan.client_key, 1, now, &plan.client))
 		return (LIMIT_CLIENT);
 	if (ask->family == FAMILY_V6) {
-		limit_key(ask, LIMIT_V6_NET_BITS, &plan.net_key);
+		limit_key(
+		    ask->family, ask->client, LIMIT_V6_NET_BITS, &plan.net_key);
 		if (!limit_client_has(
 			l, &plan.net_key, LIMIT_V6_NET, now, &plan.net))
 			return (LIMIT_NET);
+	}
+	if (ask->target != NULL) {
+		over = limit_target_has(l, ask, &plan, now);
+		if (over != LIMIT_OK)
+			return (over);
 	}
 	if (!limit_hop_has(l, ask->ttl, ask->rank, now))
 		return (LIMIT_HOP);

@@ -59,6 +59,9 @@ enum limit_rank {
 struct limit_ask {
 	enum family family;
 	const struct addr *client;
+	/* Somebody else whom the probe goes to, or NULL: his prefix pays
+	 * `limit client`, too, as it is spared what nobody there asked for. */
+	const struct addr *target;
 	/*
 	 * As it came in: 1..POLICY_TTL_MAX.  What leaves with a TTL that a
 	 * request asks for counts like a probe that came in with one more.

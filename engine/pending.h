@@ -26,6 +26,7 @@ struct pending_probe {
 	enum policy_turn turn;
 	enum policy_unreachable unreachable;
 	uint8_t request; /* 1: one that a request asked for */
+	uint8_t target;  /* 1: and that goes to somebody else */
 	uint8_t rank;    /* enum limit_rank, by which it was admitted */
 	uint8_t observe; /* the packet process passes it in any case */
 	uint8_t ahead;   /* of msg_turn */

@@ -126,6 +126,7 @@ borders_controller(struct priv *p, struct imsg *imsg)
 	case MSG_CONF_PORTS:
 	case MSG_CONF_RULE:
 	case MSG_CONF_HIDE:
+	case MSG_CONF_TARGET:
 	case MSG_CONF_END:
 		borders_stage(p, imsg);
 		break;

@@ -96,7 +96,7 @@ build_cookie(struct record *rec, struct msg_id id, const uint8_t key[16])
 	_Static_assert(sizeof(in) == 48, "no padding goes into the hash");
 	_Static_assert(sizeof(h) == RECORD_COOKIE_MAX, "a cookie is one hash");
 	in.id = id;
-	in.src = rec->probe.src;
+	in.src = *record_to(rec);
 	in.dst = rec->probe.dst;
 	in.sport = rec->probe.sport;
 	in.dport = rec->probe.dport;

@@ -79,11 +79,11 @@ build_final(const struct record *, uint8_t ttl, uint8_t *out, size_t outlen);
 
 /*
  * For requests (docs/augsburg.md); 0 for all other records.  All go from the
- * listen address to who asked.
+ * listen address: replies to who asked, the probe and its reset to record_to.
  *
  * build_request_probe: the probe that was asked for, with its TTL, protocol
  * and flow, from rec->cookie and rec->ip_id (IPv4: not 0).  Fills
- * rec->sent_l4 and rec->ttl_sent.
+ * rec->sent_l4 and rec->ttl_sent.  0 for a target that is not allowed.
  * build_request_status: the reply with a status that is not 0.
  * build_request_answer: the reply with rec->met.router and rec->rtt_ns.
  * build_request_reset: what ends the connection that a SYN+ACK accepted.

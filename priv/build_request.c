@@ -23,10 +23,10 @@ _Static_assert(WIRE_IP6_HDR + WIRE_ICMP_HDR + BUILD_ASKED6 + WIRE_IP6_HDR +
 	3 * (WIRE_IP6_HDR + AUGSBURG_EXT),
     "so in IPv6");
 
-/* A packet from the listen address to who asked, nobody else. */
+/* A packet from the listen address: to is who asked, or who is probed. */
 static void
-build_request_ip(const struct record *rec, enum proto proto, size_t l4len,
-    struct build_ip *ip)
+build_request_ip(const struct record *rec, const struct addr *to,
+    enum proto proto, size_t l4len, struct build_ip *ip)
 {
 	const struct handup *p = &rec->probe;
 
@@ -34,7 +34,7 @@ build_request_ip(const struct record *rec, enum proto proto, size_t l4len,
 	ip->family = p->family;
 	ip->proto = proto;
 	ip->src = &p->dst;
-	ip->dst = &p->src;
+	ip->dst = to;
 	ip->ttl = BUILD_TTL;
 	ip->tos = p->tos;
 	ip->len = p->l4 + l4len;
@@ -103,7 +103,8 @@ build_request_probe(struct record *rec, uint8_t *out, size_t outlen)
 	size_t l4len;
 
 	if (!build_request_ok(rec) || ask->bad_ttl || ask->bad_proto ||
-	    ask->ttl == 0 || rec->cookie_len < BUILD_COOKIE_MIN ||
+	    (ask->other && !ask->allowed) || ask->ttl == 0 ||
+	    rec->cookie_len < BUILD_COOKIE_MIN ||
 	    rec->cookie_len > RECORD_COOKIE_MAX)
 		return (0);
 	/* The kernel would choose another id than the one we match by. */
@@ -112,7 +113,7 @@ build_request_probe(struct record *rec, uint8_t *out, size_t outlen)
 	l4len = ask->proto == PROTO_TCP
 	    ? WIRE_TCP_HDR
 	    : WIRE_UDP_HDR + build_request_room(rec);
-	build_request_ip(rec, ask->proto, l4len, &ip);
+	build_request_ip(rec, record_to(rec), ask->proto, l4len, &ip);
 	ip.ttl = ask->ttl;
 	ip.df = p->df;
 	ip.id = rec->ip_id;
@@ -153,7 +154,7 @@ build_request_head(const struct record *rec, uint8_t status, size_t len,
 {
 	uint8_t *icmp;
 
-	build_request_ip(rec, PROTO_ICMP, len, ip);
+	build_request_ip(rec, &rec->probe.src, PROTO_ICMP, len, ip);
 	memset(out, 0, ip->len);
 	icmp = out + build_ip_header(out, ip);
 	icmp[0] = rec->probe.family == FAMILY_V4 ? ICMP4_ECHO_REPLY
@@ -213,7 +214,7 @@ build_request_reset(const struct record *rec, uint8_t *out, size_t outlen)
 	if (!build_request_ok(rec) || rec->ask.proto != PROTO_TCP ||
 	    outlen < (size_t)rec->probe.l4 + WIRE_TCP_HDR)
 		return (0);
-	build_request_ip(rec, PROTO_TCP, WIRE_TCP_HDR, &ip);
+	build_request_ip(rec, record_to(rec), PROTO_TCP, WIRE_TCP_HDR, &ip);
 	memset(out, 0, ip.len);
 	l4 = out + build_ip_header(out, &ip);
 	wire_put16(l4, AUGSBURG_SPORT);

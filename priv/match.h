@@ -14,8 +14,8 @@
 
 /*
  * Reads what the capture sockets deliver: an ICMP error that quotes a packet
- * of ours, or (mirror form, requests) the client's own echo reply or answer to
- * a SYN.  Fixed offsets only.
+ * of ours, or (mirror form, requests) the own echo reply or answer to a SYN of
+ * whom it was sent to.  Fixed offsets only.
  */
 struct match {
 	enum family family;

@@ -14,7 +14,7 @@ match_addresses(const struct match *m, const struct record *rec)
 	const struct addr *pub = &rec->policy.public_addr;
 
 	if (m->family != rec->probe.family || m->proto != record_proto(rec) ||
-	    !addr_equal(&m->client, &rec->probe.src))
+	    !addr_equal(&m->client, record_to(rec)))
 		return (0);
 	/* Behind a 1:1 NAT the quote may name its outside. */
 	return (addr_equal(&m->own, &rec->probe.dst) ||

@@ -65,7 +65,8 @@ orders_packet(struct orders *o, const struct record *rec, enum outbox_kind kind)
 	pkt->packet_id = rec->packet_id;
 	pkt->again = 0;
 	pkt->route = rec->probe.dst;
-	pkt->dst = rec->probe.src;
+	pkt->dst = kind == OUT_ASKED || kind == OUT_RESET ? *record_to(rec)
+							  : rec->probe.src;
 	pkt->error = 0;
 	pkt->len = 0;
 	return (pkt);

@@ -6,10 +6,11 @@
 /*
  * What the engine may order for a request (docs/augsburg.md).  Invariants:
  *
- * 1. The probe goes to who asked, with the TTL, protocol and flow of the
- *    request; only if they are such as the policy of its record serves.
+ * 1. The probe goes to who asked, or to the target that the request itself
+ *    names; with the TTL, protocol and flow of the request; only if all are
+ *    such as the policy served when the request came.
  * 2. One probe and one reply for each request, and none of the two once the
- *    deadline has passed.
+ *    deadline has passed.  The reply goes to who asked, nobody else.
  * 3. The router in the reply is the one that was matched here; the time is
  *    measured here.
  * 4. Another status than 0 is one that the request deserves.
@@ -31,10 +32,14 @@ orders_request_probe(
 		*why = "a probe that the request may not ask for";
 		return (-1);
 	}
+	if (rec->ask.other && !rec->ask.allowed) {
+		*why = "a target that the request may not ask for";
+		return (-1);
+	}
 	if ((pkt = orders_packet(o, rec, OUT_ASKED)) == NULL)
 		goto leave;
 	if (rec->probe.family == FAMILY_V4 &&
-	    ipid_next(o->ipid, &rec->probe.src, now, &rec->ip_id) == -1) {
+	    ipid_next(o->ipid, record_to(rec), now, &rec->ip_id) == -1) {
 		orders_count(o, STAT_CAPPED, rec);
 		goto leave;
 	}
@@ -90,8 +95,8 @@ orders_request_status(struct orders *o, struct record *rec,
 }
 
 /*
- * Time exceeded in transit; an answer of who asked; an unreachable of a router
- * where the policy relays it.
+ * Time exceeded in transit; an answer of who was probed; an unreachable of a
+ * router where the policy relays it.
  */
 static int
 orders_request_met(const struct record *rec)
@@ -106,7 +111,7 @@ orders_request_met(const struct record *rec)
 	return (m->icmp_type == (v4 ? ICMP4_UNREACH : ICMP6_UNREACH) &&
 	    !(v4 && m->icmp_code == ICMP4_UNREACH_FRAG) &&
 	    (rec->policy.unreachable == UNREACHABLE_RELAY ||
-		addr_equal(&m->router, &rec->probe.src)));
+		addr_equal(&m->router, record_to(rec))));
 }
 
 int

@@ -40,7 +40,7 @@ struct outbox_packet {
 			       that is owed */
 	uint8_t again;      /* ANSWER: the second form of one answer */
 	struct addr route;  /* routing source: the listen address */
-	struct addr dst;    /* the client */
+	struct addr dst;    /* the client; ASKED, RESET: who is probed */
 	int error;          /* after the send: 0, or errno */
 	size_t len;
 	uint8_t buf[BUILD_MAX];

@@ -54,6 +54,7 @@ packets_hand_up_request(struct priv *p, struct record *rec)
 	mq.max_ttl = rec->ask.max_ttl;
 	mq.unreachable = rec->policy.unreachable;
 	mq.observe = rec->observe;
+	mq.target = rec->ask.allowed;
 	mq.len = rec->probe.len;
 	mq.headlen = rec->headlen;
 	memcpy(mq.head, rec->head, rec->headlen);
@@ -159,7 +160,7 @@ packets_match(struct priv *p, struct record *rec, const struct match *m,
 
 	mm.id = records_id(p->records, rec);
 	mm.kind = m->kind;
-	mm.from_client = (uint8_t)addr_equal(&m->router, &rec->probe.src);
+	mm.from_client = (uint8_t)addr_equal(&m->router, record_to(rec));
 	mm.icmp_type = m->icmp_type;
 	mm.icmp_code = m->icmp_code;
 	mm.ext_len = m->ext_len;

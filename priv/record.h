@@ -105,6 +105,13 @@ record_proto(const struct record *rec)
 	    rec->kind == RECORD_AUGSBURG ? rec->ask.proto : rec->probe.proto);
 }
 
+/* record_to: where what is sent with a cookie goes, and answers come from. */
+static inline const struct addr *
+record_to(const struct record *rec)
+{
+	return (rec->kind == RECORD_AUGSBURG ? &rec->ask.to : &rec->probe.src);
+}
+
 struct records;
 
 /*

@@ -42,7 +42,7 @@ records_key(const struct record *rec, struct record_key k[RECORD_INDEX_MAX])
 	enum proto proto = record_proto(rec);
 
 	memset(f, 0, sizeof(*f));
-	f->client = rec->probe.src;
+	f->client = *record_to(rec);
 	f->family = (uint32_t)rec->probe.family;
 	f->proto = (uint32_t)proto;
 	memcpy(f->flow, rec->sent_l4 + (proto == PROTO_ICMP ? 4 : 0),

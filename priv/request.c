@@ -54,6 +54,39 @@ request_read(const struct policy *p, const struct handup *h,
 		ask->flow = AUGSBURG_FLOW_ICMP;
 }
 
+/*
+ * A target, if the extension structure begins with one.  IPv4's comes as an
+ * IPv6 address (RFC 4291, 2.5.5.2); one of the other family is none.
+ */
+static void
+request_read_target(const struct policy *p, const struct handup *h,
+    const uint8_t *icmp, struct request *ask)
+{
+	static const uint8_t object[EXT_OBJ_HDR] = { 0, AUGSBURG_TARGET_LEN,
+		AUGSBURG_CLASS_TARGET, 0 };
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const uint8_t *target = icmp + AUGSBURG_TARGET_ADDR;
+	struct addr to;
+
+	ask->to = h->src;
+	if (h->len < h->l4 + AUGSBURG_TARGET_ADDR + AUGSBURG_TARGET_LEN ||
+	    memcmp(icmp + AUGSBURG_TARGET_AT, object, sizeof(object)) != 0)
+		return;
+	memset(&to, 0, sizeof(to));
+	if (h->family == FAMILY_V6)
+		memcpy(to.b, target, sizeof(to.b));
+	else if (memcmp(target, mapped, sizeof(mapped)) == 0)
+		memcpy(to.b, target + sizeof(mapped), 4);
+	if (addr_equal(&to, &h->src))
+		return;
+	ask->other = 1;
+	ask->allowed =
+	    (uint8_t)policy_target_allowed(p, h->family, &h->src, &to);
+	/* What is not allowed does not even stand in the record. */
+	if (ask->allowed)
+		ask->to = to;
+}
+
 enum handup_reason
 request_check(const struct policy *p, const uint8_t *pkt, size_t caplen,
     struct handup *out, struct request *ask)
@@ -85,5 +118,6 @@ request_check(const struct policy *p, const uint8_t *pkt, size_t caplen,
 	if (!handup_sum_ok(out, icmp, ipproto))
 		return (HANDUP_CHECKSUM);
 	request_read(p, out, icmp, ask);
+	request_read_target(p, out, icmp, ask);
 	return (HANDUP_OK);
 }

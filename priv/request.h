@@ -16,7 +16,8 @@
 /*
  * Requests for a reverse probe: echo requests with code 1 (docs/augsburg.md).
  * Untrusted bytes are read at fixed offsets, after a check that they are
- * there; the extension structure is the engine's to read.
+ * there; the extension structure is the engine's to read, but for a target,
+ * which stands at one place only.
  */
 
 /* What the probe is to be, as the request says. */
@@ -27,6 +28,9 @@ struct request {
 	uint8_t max_ttl; /* as the policy said */
 	uint8_t ttl;     /* 1..max_ttl, unless bad_ttl */
 	uint16_t flow;   /* UDP, TCP: destination port; ICMP: checksum */
+	uint8_t other;   /* it names a target that is not who asks */
+	uint8_t allowed; /* ... which the policy lets him ask for */
+	struct addr to;  /* where the probe goes: that target, or who asks */
 };
 
 /*

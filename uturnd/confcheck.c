@@ -195,6 +195,38 @@ confcheck_advise_listen(struct conf_parse *p, uint32_t i)
 		    text);
 }
 
+/* Who can have others probed. */
+static void
+confcheck_advise_targets(struct conf_parse *p, const struct lex_pos *whole)
+{
+	const struct policy *pol = &p->conf->policy;
+	const struct policy_target *t;
+	char text[ADDR_TEXT_MAX];
+	uint32_t i;
+
+	if (pol->ntargets == 0)
+		return;
+	if (!pol->augsburg)
+		lex_warn(&p->lex, whole,
+		    "augsburg no: `augsburg target' never counts");
+	if (pol->limit_client.rate == 0)
+		lex_warn(&p->lex, whole,
+		    "limit client is off: nothing but `limit total' bounds "
+		    "what a target of `augsburg target' gets");
+	for (i = 0; i < pol->ntargets; i++) {
+		t = &pol->targets[i];
+		if (t->len < 2 * policy_target_min(t->family))
+			lex_warn(&p->lex, whole,
+			    "augsburg target: %s/%u is a wide prefix for %s",
+			    addr_format(
+				t->family, &t->addr, text, sizeof(text)),
+			    t->len,
+			    t->side == POLICY_TARGET
+				? "hosts that did not ask to be probed"
+				: "those who may have others probed");
+	}
+}
+
 void
 confcheck_advise(struct conf_parse *p)
 {
@@ -235,6 +267,7 @@ confcheck_advise(struct conf_parse *p)
 		lex_warn(&p->lex, &whole,
 		    "limit hop is off: the host's own gateway may be asked "
 		    "without bound");
+	confcheck_advise_targets(p, &whole);
 	if (pol->observe)
 		lex_warn(&p->lex, &whole,
 		    "mode observe: probes are counted and passed, none is "

@@ -87,6 +87,9 @@ void confset_icmp(struct conf_parse *, int on);
 void confset_rules(struct conf_parse *, enum policy_action, struct lex_words);
 void confset_hide(struct conf_parse *, struct lex_words);
 void confset_hide_none(struct conf_parse *);
+/* confset_targets: one more group; each of from may ask for each target. */
+void confset_targets(
+    struct conf_parse *, struct lex_words targets, struct lex_words from);
 
 /* confset_listen: begins the block of these addresses; public may be NULL. */
 void confset_listen(

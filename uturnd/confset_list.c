@@ -3,7 +3,7 @@
  * ISC licence, see LICENSE.
  */
 
-/* Statements that add up: probes, allow and deny, hidden hops. */
+/* Statements that add up: probes, allow and deny, hidden hops, targets. */
 
 #include <string.h>
 
@@ -193,4 +193,73 @@ confset_hide_none(struct conf_parse *p)
 	p->seen |= CONF_SEEN_HIDE;
 	memset(pol->hide, 0, sizeof(pol->hide));
 	pol->nhide = 0;
+}
+
+/* Adds one prefix to a group; its family's bit, 0 after a fault. */
+static unsigned int
+confset_target(struct conf_parse *p, const struct lex_word *w,
+    enum policy_side side, uint8_t group)
+{
+	struct policy *pol = &p->conf->policy;
+	struct policy_target t;
+	struct addr whole;
+
+	memset(&t, 0, sizeof(t));
+	t.group = group;
+	t.side = side;
+	if (confvalue_prefix(w->text, &t.family, &t.addr, &t.len) == -1 ||
+	    t.len < policy_target_min(t.family)) {
+		lex_fault(&p->lex, &w->pos,
+		    "`%s'; allowed is an address, or a prefix ADDRESS/LENGTH "
+		    "with a length from %d (IPv4) or %d (IPv6) on",
+		    w->text, POLICY_TARGET_MIN4, POLICY_TARGET_MIN6);
+		return (0);
+	}
+	if (pol->ntargets == POLICY_TARGETS_MAX) {
+		lex_fault(&p->lex, &w->pos,
+		    "too many targets and who may ask for them; at most %d "
+		    "prefixes are allowed",
+		    POLICY_TARGETS_MAX);
+		return (0);
+	}
+	whole = t.addr;
+	addr_mask(t.family, &t.addr, t.len);
+	if (!addr_equal(&whole, &t.addr))
+		lex_warn(&p->lex, &w->pos,
+		    "prefix `%s' has bits behind its length; they are ignored",
+		    w->text);
+	memcpy(&pol->targets[pol->ntargets++], &t, sizeof(t));
+	return (1U << t.family);
+}
+
+void
+confset_targets(
+    struct conf_parse *p, struct lex_words targets, struct lex_words from)
+{
+	const struct policy *pol = &p->conf->policy;
+	const struct lex_word *w;
+	unsigned int families[POLICY_SIDE_LAST] = { 0, 0 }, faults;
+	uint8_t group = 0;
+
+	if (pol->ntargets > 0)
+		group = (uint8_t)(pol->targets[pol->ntargets - 1].group + 1);
+	if (group == POLICY_GROUPS_MAX) {
+		lex_fault(&p->lex, &p->lex.pos,
+		    "too many `augsburg target'; at most %d are allowed",
+		    POLICY_GROUPS_MAX);
+		return;
+	}
+	faults = p->lex.faults;
+	for (w = targets.first; w != NULL; w = w->next)
+		families[POLICY_TARGET] |=
+		    confset_target(p, w, POLICY_TARGET, group);
+	for (w = from.first; w != NULL; w = w->next)
+		families[POLICY_ASKER] |=
+		    confset_target(p, w, POLICY_ASKER, group);
+	if (p->lex.faults == faults &&
+	    families[POLICY_TARGET] != families[POLICY_ASKER])
+		lex_warn(&p->lex, &p->lex.pos,
+		    "`augsburg target': a target and who asks for it are of "
+		    "one family; what has nobody of its own on the other side "
+		    "never counts");
 }

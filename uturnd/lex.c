@@ -65,6 +65,7 @@ static const struct lex_keyword lex_keywords[] = {
 	{ "settle", T_SETTLE },
 	{ "silent", T_SILENT },
 	{ "socket", T_SOCKET },
+	{ "target", T_TARGET },
 	{ "tcp", T_TCP },
 	{ "timeout", T_TIMEOUT },
 	{ "total", T_TOTAL },

@@ -98,6 +98,7 @@ static struct lex_words parse_append(struct lex_words, struct lex_word *);
 %token SETTLE		"settle"
 %token SILENT		"silent"
 %token SOCKET		"socket"
+%token TARGET		"target"
 %token TCP		"tcp"
 %token TIMEOUT		"timeout"
 %token TOTAL		"total"
@@ -157,6 +158,7 @@ statement:
 	| TRACES OFF			{ confset_traces(p, NULL, NULL); }
 	| CONNTRACK yesno		{ confset_conntrack(p, $2); }
 	| AUGSBURG yesno		{ confset_augsburg(p, $2); }
+	| AUGSBURG TARGET list FROM list	{ confset_targets(p, $3, $5); }
 	| MODE SERVE			{ confset_mode(p, 0); }
 	| MODE OBSERVE			{ confset_mode(p, 1); }
 	| LISTEN ON list optpublic	{ confset_listen(p, $3, $4); }
@@ -345,6 +347,7 @@ parse_value_name(const struct conf_parse *p)
 	case T_PREFIX:
 		return ("a prefix");
 	case T_FROM:
+	case T_TARGET:
 	case T_PRIVATE:
 	case T_ANY:
 		return ("an address or prefix");

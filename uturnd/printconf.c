@@ -130,6 +130,28 @@ print_rules(FILE *f, const struct policy *p)
 	}
 }
 
+/* Each group as one statement, with short lines; none is the default. */
+static void
+print_targets(FILE *f, const struct policy *p)
+{
+	const struct policy_target *t, *last = NULL;
+	char buf[ADDR_TEXT_MAX];
+	uint32_t i;
+
+	for (i = 0; i < p->ntargets; i++, last = t) {
+		t = &p->targets[i];
+		if (last == NULL || last->group != t->group)
+			(void)fprintf(f, "%saugsburg target {\n",
+			    last == NULL ? "" : "}\n");
+		else if (last->side != t->side)
+			(void)fputs("} from {\n", f);
+		(void)fprintf(f, "\t%s/%u\n",
+		    addr_format(t->family, &t->addr, buf, sizeof(buf)), t->len);
+	}
+	if (last != NULL)
+		(void)fputs("}\n", f);
+}
+
 static void
 print_block(FILE *f, const struct policy_listen *l, unsigned int set)
 {
@@ -230,6 +252,7 @@ conf_print(const struct conf *c, FILE *f)
 			p->traces_keep_ns, buf, sizeof(buf)));
 	(void)fprintf(f, "conntrack %s\naugsburg %s\n",
 	    c->conntrack ? "yes" : "no", p->augsburg ? "yes" : "no");
+	print_targets(f, p);
 	print_listen(f, c);
 	if (fflush(f) == EOF)
 		return (-1);

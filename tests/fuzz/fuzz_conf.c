@@ -73,6 +73,7 @@ conf_bounds(const struct conf *c)
 	FUZZ_CHECK(p->nports <= POLICY_PORTS_MAX);
 	FUZZ_CHECK(p->nrules <= POLICY_RULES_MAX);
 	FUZZ_CHECK(p->nhide <= POLICY_HIDE_MAX);
+	FUZZ_CHECK(p->ntargets <= POLICY_TARGETS_MAX);
 	FUZZ_CHECK(c->nsockets <= CONF_SOCKETS_MAX);
 	FUZZ_CHECK(p->max_ttl >= 1 && p->max_ttl <= POLICY_TTL_MAX);
 	FUZZ_CHECK(p->settle_ns <= p->timeout_ns);

@@ -99,6 +99,11 @@ msgs_order_asked(
 	FUZZ_CHECK(q->headlen >= (v4 ? 32 : 52) && icmp[1] == 1);
 	FUZZ_CHECK(icmp[8] >= 1 && icmp[8] <= q->max_ttl);
 	FUZZ_CHECK(p == 0 || p == 6 || p == 17 || p == (v4 ? 1 : 58));
+	/* A target that comes first is who asks, or one that he may name. */
+	if (q->headlen >= (v4 ? 56 : 76) && !q->target &&
+	    memcmp(icmp + 16, "\0\20\5\0", 4) == 0)
+		FUZZ_CHECK(v4 ? memcmp(icmp + 32, q->head + 12, 4) == 0
+			      : memcmp(icmp + 20, q->head + 8, 16) == 0);
 	m->turned[id.slot] = 1;
 }
 

@@ -101,12 +101,18 @@ coder_policy_ask(const struct policy *p)
 		(void)policy_is_own(p, (enum family)f, &a);
 		(void)policy_denied(p, (enum family)f, &a);
 		(void)policy_hidden(p, (enum family)f, &a);
+		FUZZ_CHECK(!policy_target_allowed(p, (enum family)f, &a, &a));
 	}
 	for (i = 0; i < p->nlisten; i++) {
 		FUZZ_CHECK(policy_listen_find(p, p->listen[i].family,
 			       &p->listen[i].addr) != -1);
 		FUZZ_CHECK(
 		    policy_is_own(p, p->listen[i].family, &p->listen[i].addr));
+	}
+	for (i = 0; i < p->ntargets; i++) {
+		a = p->targets[i].addr;
+		if (policy_target_allowed(p, p->targets[i].family, &a, &a))
+			FUZZ_CHECK(!policy_is_own(p, p->targets[i].family, &a));
 	}
 	for (i = 0; i < p->nports; i++)
 		FUZZ_CHECK(
@@ -142,6 +148,7 @@ coder_policy(struct coder *c, struct imsg *imsg)
 	FUZZ_CHECK(c->policy.nports <= POLICY_PORTS_MAX);
 	FUZZ_CHECK(c->policy.nrules <= POLICY_RULES_MAX);
 	FUZZ_CHECK(c->policy.nhide <= POLICY_HIDE_MAX);
+	FUZZ_CHECK(c->policy.ntargets <= POLICY_TARGETS_MAX);
 	if (done) {
 		coder_policy_again(c);
 		coder_policy_ask(&c->policy);

@@ -26,6 +26,34 @@
 
 static const uint8_t key[16] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 
+/* Who may have whom probed. */
+static void
+request_policy_targets(struct policy *p)
+{
+	static const struct {
+		enum policy_side side;
+		enum family family;
+		const char *addr;
+		uint8_t len;
+	} rows[] = {
+		{ POLICY_TARGET, FAMILY_V4, "203.0.113.0", 24 },
+		{ POLICY_TARGET, FAMILY_V4, "192.0.2.0", 24 },
+		{ POLICY_TARGET, FAMILY_V6, "2001:db8::", 32 },
+		{ POLICY_ASKER, FAMILY_V4, "198.51.100.0", 24 },
+		{ POLICY_ASKER, FAMILY_V6, "2001:db8:9::", 48 },
+	};
+	struct policy_target *t;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		t = &p->targets[p->ntargets++];
+		t->side = rows[i].side;
+		t->family = rows[i].family;
+		t->len = rows[i].len;
+		FUZZ_CHECK(addr_parse(t->family, rows[i].addr, &t->addr) == 0);
+	}
+}
+
 static void
 request_policy(struct policy *p, uint8_t choice)
 {
@@ -43,6 +71,8 @@ request_policy(struct policy *p, uint8_t choice)
 		FUZZ_CHECK(addr_parse(p->listen[f].family, listen[f],
 			       &p->listen[f].addr) == 0);
 	}
+	if (choice & 0x08)
+		request_policy_targets(p);
 }
 
 /* Read once more, by other code: is it a request that is served? */
@@ -62,16 +92,62 @@ request_oracle(
 	    !addr_equal(&q->src, &q->dst));
 }
 
-/* A packet of ours goes to who asked, and its sums are right. */
+/* The target that the first object names; returns 1 if there is one. */
+static int
+request_names(const struct packet *q, struct addr *to)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const uint8_t *b = q->l4 + 20;
+
+	memset(to, 0, sizeof(*to));
+	if (q->l4len < 36 || memcmp(q->l4 + 16, "\0\20\5\0", 4) != 0)
+		return (0);
+	if (q->family == FAMILY_V6)
+		memcpy(to->b, b, 16);
+	else if (memcmp(b, mapped, sizeof(mapped)) == 0)
+		memcpy(to->b, b + 12, 4);
+	return (!addr_equal(to, &q->src));
+}
+
+/* Who is probed is who asked, or whom he named and the policy lists. */
 static void
-request_ours(
-    const struct packet *q, const uint8_t *out, size_t len, struct packet *o)
+request_target(
+    const struct record *rec, const struct policy *p, const struct packet *q)
+{
+	struct addr to;
+	int i, in = 0, from = 0;
+
+	if (!request_names(q, &to)) {
+		FUZZ_CHECK(!rec->ask.other && !rec->ask.allowed);
+		FUZZ_CHECK(addr_equal(&rec->ask.to, &q->src));
+		return;
+	}
+	FUZZ_CHECK(rec->ask.other);
+	for (i = 0; i < (int)p->ntargets; i++) {
+		if (p->targets[i].family != q->family)
+			continue;
+		if (p->targets[i].side == POLICY_TARGET)
+			in |= addr_in_prefix(q->family, &to,
+			    &p->targets[i].addr, p->targets[i].len);
+		else
+			from |= addr_in_prefix(q->family, &q->src,
+			    &p->targets[i].addr, p->targets[i].len);
+	}
+	FUZZ_CHECK(rec->ask.allowed ==
+	    (in && from && !addr_equal(&to, &p->listen[q->family].addr)));
+	FUZZ_CHECK(addr_equal(&rec->ask.to, rec->ask.allowed ? &to : &q->src));
+}
+
+/* A packet of ours goes where it is to go, and its sums are right. */
+static void
+request_ours(const struct packet *q, const struct addr *to, const uint8_t *out,
+    size_t len, struct packet *o)
 {
 	FUZZ_CHECK(packet_read(out, len, o) == 0);
 	FUZZ_CHECK(packet_sums_good(out, len));
 	FUZZ_CHECK(o->family == q->family);
 	FUZZ_CHECK(addr_equal(&o->src, &q->dst));
-	FUZZ_CHECK(addr_equal(&o->dst, &q->src));
+	FUZZ_CHECK(addr_equal(&o->dst, to));
 }
 
 static void
@@ -80,7 +156,7 @@ request_reply(const struct packet *q, uint8_t status, const uint8_t *out,
 {
 	struct packet o;
 
-	request_ours(q, out, len, &o);
+	request_ours(q, &q->src, out, len, &o);
 	FUZZ_CHECK(o.proto == PROTO_ICMP && o.l4len == l4len && o.ttl == 64);
 	FUZZ_CHECK(o.l4[0] == (q->family == FAMILY_V4 ? 0 : 129));
 	FUZZ_CHECK(o.l4[1] == 1 && memcmp(o.l4 + 4, q->l4 + 4, 2) == 0);
@@ -125,7 +201,7 @@ request_probe(
 
 	FUZZ_CHECK((len = build_request_probe(rec, sent, sizeof(sent))) > 0);
 	FUZZ_CHECK(build_request_probe(rec, out, len - 1) == 0);
-	request_ours(q, sent, len, &o);
+	request_ours(q, &rec->ask.to, sent, len, &o);
 	FUZZ_CHECK(o.ttl == q->l4[8] && o.tos == q->tos && o.flow == q->flow);
 	FUZZ_CHECK(o.proto == rec->ask.proto);
 	FUZZ_CHECK(o.l4len ==
@@ -136,10 +212,10 @@ request_probe(
 		FUZZ_CHECK(memcmp(o.l4 + 2, q->l4 + 10, 2) == 0);
 	if (o.proto == PROTO_ICMP)
 		FUZZ_CHECK(memcmp(o.l4 + 4, q->l4 + 4, 2) == 0 && o.l4[1] == 0);
-	/* At who asked there may be another uturnd, with every port. */
+	/* There may be another uturnd there, with every port. */
 	memset(&other.listen[q->family], 0, sizeof(other.listen[0]));
 	other.listen[q->family].family = q->family;
-	other.listen[q->family].addr = q->src;
+	other.listen[q->family].addr = rec->ask.to;
 	other.probe_icmp = 1;
 	other.nports = 2;
 	other.ports[0].proto = PROTO_UDP;
@@ -158,7 +234,7 @@ request_probe(
 	back = build_request_reset(rec, out, sizeof(out));
 	FUZZ_CHECK((back > 0) == (o.proto == PROTO_TCP));
 	if (back > 0) {
-		request_ours(q, out, back, &o);
+		request_ours(q, &rec->ask.to, out, back, &o);
 		FUZZ_CHECK(o.l4len == 20 && o.l4[13] == 0x04);
 	}
 }
@@ -174,6 +250,7 @@ request_parse(const struct record *rec, const struct packet *q, int *wanted)
 	memset(&mq, 0, sizeof(mq));
 	mq.family = rec->probe.family;
 	mq.max_ttl = rec->ask.max_ttl;
+	mq.target = rec->ask.allowed;
 	mq.len = rec->probe.len;
 	mq.headlen = rec->headlen;
 	memcpy(mq.head, rec->head, rec->headlen);
@@ -191,6 +268,9 @@ request_parse(const struct record *rec, const struct packet *q, int *wanted)
 	switch (ask.status) {
 	case 0:
 		FUZZ_CHECK(!rec->ask.bad_ttl && !rec->ask.bad_proto);
+		FUZZ_CHECK(!rec->ask.other || rec->ask.allowed);
+		FUZZ_CHECK(ask.other == rec->ask.other);
+		FUZZ_CHECK(addr_equal(&ask.to, &rec->ask.to));
 		*wanted = 1;
 		break;
 	case 1:
@@ -236,12 +316,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rec.policy = p.listen[rec.probe.listen];
 		rec.ip_id = 0x5a5a;
 		build_cookie(&rec, id, key);
+		request_target(&rec, &p, &q);
 		request_parse(&rec, &q, &wanted);
 		len = build_request_status(&rec, 1, 0, out, sizeof(out));
 		request_reply(&q, 1, out, len, 12);
 		if (wanted)
 			request_probe(&rec, &p, &q);
-		else if (rec.ask.bad_ttl || rec.ask.bad_proto)
+		else if (rec.ask.bad_ttl || rec.ask.bad_proto ||
+		    (rec.ask.other && !rec.ask.allowed))
 			FUZZ_CHECK(
 			    build_request_probe(&rec, out, sizeof(out)) == 0);
 	} else if (len <= 1280 && request_oracle(&p, pkt, len, &q))

@@ -154,12 +154,16 @@ def parse():
 
 def requests():
     """Two bytes: policy, what is mended; then the packet."""
+    target = {4: bytes(10) + b"\xff\xff" + bytes([203, 0, 113, 9]),
+              6: b"\x20\x01\x0d\xb8\0\x07" + bytes(9) + b"\x09"}
     me = {4: bytes(10) + b"\xff\xff" + bytes([198, 51, 100, 9]),
           6: b"\x20\x01\x0d\xb8\0\x09" + bytes(9) + b"\x09"}
     header = b"\x20\0\0\0"
     exts = {"none": b"", "empty": header, "cut": header[:3],
             "me": header + b"\0\x10\5\0", "other": header + b"\0\x10\5\0"
-            + bytes(16), "pad": header + b"\0\x08\6\0" + bytes(4),
+            + bytes(16), "target": header + b"\0\x10\5\0",
+            "padded": header + b"\0\x10\5\0",
+            "pad": header + b"\0\x08\6\0" + bytes(4),
             "strange": header + b"\0\x08\7\2" + bytes(4),
             "long": header + b"\2\0\6\0" + bytes(508)}
     for v in (4, 6):
@@ -170,8 +174,15 @@ def requests():
         for name, ext in exts.items():
             if name == "me":
                 ext += me[v]
+            if name in ("target", "padded"):
+                ext += target[v]
+            if name == "padded":
+                ext += b"\0\x08\6\0" + bytes(4)
             save("request", "%d-ext-%s" % (v, name), b"\4\3" + bytes(
                 request(v, 5, 17, 0, ext)))
+            # The same where some may have others probed.
+            save("request", "%d-list-%s" % (v, name), b"\x0c\3" + bytes(
+                request(v, 5, 6 if name == "padded" else 17, 0, ext)))
 
 
 def request(v, ttl, proto, flow, ext):
@@ -342,6 +353,15 @@ def engine():
     deny = struct.pack("=BBB16sQ", 0, 0, 24, bytes([198, 51, 100]), 60000)
     save("engine_msgs", "deny", bytes([6, 19, len(deny)]) + deny + trace[
         :13] + bytes([6, 18, 5, 1, 0, 0, 0, 0, 6, 18, 5]) + bytes(5))
+    for v in (4, 6):
+        for may in (0, 1):
+            ask = bytes(request(v, 5, 17, 0, b"\x20\0\0\0\0\x10\5\0" + {
+                4: bytes(10) + b"\xff\xff" + bytes([203, 0, 113, 9]),
+                6: b"\x20\x01\x0d\xb8" + bytes(11) + b"\x09"}[v]))
+            ask = struct.pack("=IIBBBBBHB", 3, 1, v == 6, 32, 0, 0, may,
+                              len(ask), len(ask)) + ask
+            save("engine_msgs", "target-%d-%d" % (v, may), bytes(
+                [0x0e, 4, len(ask)]) + ask)
     # Tight limits: first probes wait, and the next one wakes them.
     save("engine_msgs", "waits", bytes([15]) + b"".join(
         b"\0" + probe_op(0, 0, c % 8, 1, 16) for c in range(12)) + b"".join(
@@ -391,7 +411,20 @@ def coders():
     small("full", full + number(0x108, 7))
     small("order", number(0x102, 7) + coded(0x103, common) +
          coded(0x107, rule) + coded(0x106, rule))
+    target = struct.pack("=BBB16sB", 0, 0, 0, bytes([203, 0, 113]), 24)
+    asker = struct.pack("=BBB16sB", 0, 1, 1, b"\x20\x01\x0d\xb8", 32)
+    small("targets", number(0x102, 7) + coded(0x103, common) +
+         coded(0x107, rule) + coded(0x114, target) + coded(0x114, asker) +
+         coded(0x114, b"\1" + target[1:]) + coded(0x114, b"\1" + asker[1:]) +
+         number(0x108, 7))
+    small("targets-many", number(0x102, 7) + coded(0x103, common) +
+         b"\xff" + coded(0x114, target) + number(0x108, 7))
     ident = struct.pack("=II", 3, 4)
+    ask = bytes(request(4, 5, 17, 0, b""))
+    small("request", coded(0x304, ident + struct.pack(
+        "=BBBBBHB", 0, 32, 0, 0, 1, len(ask), len(ask)) + ask) +
+        coded(0x407, ident) + coded(0x409, ident) +
+        coded(0x408, ident + struct.pack("=BH", 4, 0x500)))
     head = bytes(probe(4, "udp", 5, 32))
     small("probe", coded(0x300, ident + struct.pack(
         "=BBBBBBBBHH", 0, 0, 5, 0, 0, 0, 0, 0, len(head), len(head)) + head))

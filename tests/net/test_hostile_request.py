@@ -5,14 +5,16 @@
 """A compromised engine against the real packet process: requests.
 
 The numbers in the names are those of priv/orders_request.c.  After every run
-the wire is judged: what has left T goes to who asked, is a probe as asked or
-a reply, one of each at most, and no more than three times the request.
+the wire is judged: what has left T is a probe as asked, to who asked or to the
+target that he named and may name, or a reply to who asked; one of each at
+most, and no more than three times the request.
 """
 
 import pytest
-from augsburg import ICMP, NUMBER, TCP, UDP, request, resum
-from hostile import (FAST, FAMILIES, HDR, TTL_AT, check, hostile_bench,
-                     packed, packet)
+from augsburg import (ICMP, NUMBER, TCP, UDP, extension, padding_object,
+                      request, resum, target_object)
+from hostile import (FAST, FAMILIES, HDR, SILENT, TTL_AT, check,
+                     hostile_bench, packed, packet)
 
 __all__ = ["hostile_bench"]
 
@@ -50,7 +52,7 @@ def asked(bench, family, ttl=TTL, proto=UDP, ext=b""):
                   2)
 
 
-def judge(bench, r, family, ttl=TTL, proto=UDP, drops=False):
+def judge(bench, r, family, ttl=TTL, proto=UDP, drops=False, target=None):
     """How many probes, replies and echoes of the kernel have left T."""
     h = HDR[family]
     service, client = (packed(a[family])
@@ -69,10 +71,10 @@ def judge(bench, r, family, ttl=TTL, proto=UDP, drops=False):
             continue
         if ends[0] != service:
             continue
-        assert ends[1] == client, str(r)
         number = data[9] if family == 4 else data[6]
         if l4[0] in (0, 129) and l4[1] == 1 and number == \
                 NUMBER[family][ICMP]:
+            assert ends[1] == client, str(r)
             assert l4[4:6] == IDENT.to_bytes(2, "big"), str(r)
             if l4[8:12] == bytes([ttl, NUMBER[family].get(proto, proto),
                                   *FLOW.to_bytes(2, "big")]):
@@ -80,6 +82,7 @@ def judge(bench, r, family, ttl=TTL, proto=UDP, drops=False):
                 continue
             replies += 1
         else:
+            assert ends[1] == (packed(target) if target else client), str(r)
             assert number == NUMBER[family][proto], str(r)
             assert data[TTL_AT[family]] == ttl, str(r)
             assert l4[2:4] == FLOW.to_bytes(2, "big"), str(r)
@@ -193,3 +196,83 @@ def test_r6_reset_without_an_order(asking, family, proto):
                    [asked(asking, family, 9, proto)], extra=ON)
     check(r)
     assert judge(asking, r, family, 9, proto)[:2] == (1, 1)
+
+
+def naming(bench, family, target, **more):
+    return asked(bench, family, ext=extension(
+        *more.get("before", ()), target_object(target)))
+
+
+def allowing(bench, family, targets=None, who=None):
+    """The client's net may be probed for the client, if nothing is said."""
+    net = {4: "203.0.113.0/24", 6: "2001:db8:c::/64"}[family]
+    return ON + f"augsburg target {{ {targets or net} }} from " \
+        f"{who or bench.lab.client[family]}\n"
+
+
+@BOTH
+def test_r1_allowed_target(asking, family):
+    r = asking.run("request request-probe sync",
+                   [naming(asking, family, SILENT[family])],
+                   extra=allowing(asking, family))
+    check(r)
+    assert judge(asking, r, family, target=SILENT[family]) == (1, 0, 0)
+
+
+@BOTH
+@pytest.mark.parametrize("steps", (
+    "request request-probe sync request-probe",
+    "request request-probe match request-answer request-answer",
+    "request request-probe match request-answer request-probe"))
+def test_r2_one_probe_and_reply_for_a_target(asking, family, steps):
+    r = asking.run(steps, [naming(asking, family, SILENT[family])],
+                   extra=allowing(asking, family))
+    check(r, f"REQUEST_[A-Z]*: ({GIVEN}|{TWICE})")
+    assert judge(asking, r, family, target=SILENT[family]) == \
+        (1, int("answer" in steps), 0)
+
+
+NOT_ALLOWED = "REQUEST_PROBE: a target that the request may not ask for"
+# Own, nobody's, not listed, of the other family; and one that is listed for
+# somebody else only.
+NEVER = {
+    4: ("198.51.100.53", "127.0.0.1", "224.0.0.1", "255.255.255.255",
+        "192.0.2.13", "2001:db8:c::77"),
+    6: ("2001:db8:f::53", "::1", "ff02::1", "fe80::1", "2001:db8:23::2",
+        "203.0.113.77"),
+}
+WIDE = {4: "198.51.100.0/24 127.0.0.0/8 224.0.0.0/8 255.0.0.0/8",
+        6: "2001:db8:f::/48 ff00::/16 fe80::/16"}
+
+
+@BOTH
+@pytest.mark.parametrize("which", range(6))
+def test_r1_target_that_is_never_allowed(asking, family, which):
+    r = asking.run("request request-probe",
+                   [naming(asking, family, NEVER[family][which])],
+                   extra=allowing(asking, family, WIDE[family]))
+    check(r, NOT_ALLOWED)
+    assert judge(asking, r, family) == (0, 0, 1)
+
+
+@BOTH
+@pytest.mark.parametrize("text", ("off", "who"))
+def test_r1_target_for_somebody_else(asking, family, text):
+    """No list; or one for another who asks."""
+    other = {4: "203.0.113.9", 6: "2001:db8:c::9"}[family]
+    extra = ON if text == "off" else allowing(asking, family, who=other)
+    r = asking.run("request request-probe",
+                   [naming(asking, family, SILENT[family])], extra=extra)
+    check(r, NOT_ALLOWED)
+    assert judge(asking, r, family) == (0, 0, 1)
+
+
+@BOTH
+def test_r1_target_elsewhere_is_none(asking, family):
+    """Behind another object it is not looked for: the client is probed."""
+    r = asking.run("request request-probe match request-answer",
+                   [naming(asking, family, SILENT[family],
+                           before=(padding_object(4),))],
+                   extra=allowing(asking, family))
+    check(r)
+    assert judge(asking, r, family)[:2] == (1, 1)

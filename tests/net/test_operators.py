@@ -204,8 +204,8 @@ def test_alert_rules(metrics):
     assert names and names <= set(metrics), names - set(metrics)
     alerts = re.findall(r"- alert: (\w+)", text)
     assert {"UturndQueueDrops", "UturndForgedErrors", "UturndLimitsHit",
-            "UturndRestarted", "UturndQueueNotServing",
-            "UturndDown"} <= set(alerts)
+            "UturndRestarted", "UturndQueueNotServing", "UturndDown",
+            "UturndRequestsDropped", "UturndRequestsExpire"} <= set(alerts)
     for block in text.split("- alert: ")[1:]:
         labels_fit(block, metrics)
         assert "summary:" in block and "severity:" in block
@@ -227,6 +227,10 @@ def test_dashboard(metrics):
             names |= used(target["expr"])
             labels_fit(target["expr"], metrics)
     assert names <= set(metrics), names - set(metrics)
+    # Each way in which probes and requests end, and no panel on another.
+    assert {n for n in metrics if n.startswith("uturnd_requests")} <= names
+    places = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in board["panels"]]
+    assert len(set(places)) == len(places)
     for v in board["templating"]["list"]:
         assert used(str(v["query"])) <= set(metrics)
 

@@ -4,9 +4,10 @@
 #
 """A second uplink of T, taken only by what has T's service address."""
 
+import augsburg
 import clients
 import pytest
-from daemon import Daemon
+from daemon import NO_LIMITS, Daemon
 from lab import FAMILIES, Lab
 from wire import Capture
 
@@ -45,3 +46,15 @@ def test_leaves_by_the_uplink(uplink, family, method):
     # and the turned probe that reaches the client
     assert len(sent) >= 2 * len(uplink.reverse(family)) + 2
     assert {p.dst for p in sent} == {uplink.client[family]}
+
+
+@BOTH
+@pytest.mark.parametrize("proto", (augsburg.ICMP, augsburg.UDP, augsburg.TCP))
+def test_requests(uplink, family, proto):
+    """Probes that were asked for, and the replies, take the same way."""
+    with Daemon(uplink, extra=NO_LIMITS + "augsburg yes\n"), \
+            Capture(uplink, "T", "r3") as first:
+        replies = augsburg.hops(uplink, family, proto, range(1, 5))
+    assert [r.hop for r in replies] == \
+        uplink.reverse(family) + [uplink.client[family]]
+    assert not [p for p in first.packets() if p.sent]

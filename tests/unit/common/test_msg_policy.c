@@ -60,6 +60,17 @@ good_rule(struct policy_rule *r, unsigned int n)
 
 /* All tables full, each field with a value of its own. */
 static void
+good_target(struct policy_target *t, unsigned int n)
+{
+	memset(t, 0, sizeof(*t));
+	t->group = (uint8_t)(n * POLICY_GROUPS_MAX / POLICY_TARGETS_MAX);
+	t->side = n % 2 ? POLICY_ASKER : POLICY_TARGET;
+	t->family = n % 3 ? FAMILY_V4 : FAMILY_V6;
+	t->addr.b[0] = (uint8_t)(n + 1);
+	t->len = t->family == FAMILY_V4 ? 24 : 48;
+}
+
+static void
 full_policy(struct policy *p)
 {
 	unsigned int i;
@@ -92,6 +103,9 @@ full_policy(struct policy *p)
 	p->nhide = POLICY_HIDE_MAX;
 	for (i = 0; i < POLICY_HIDE_MAX; i++)
 		good_rule(&p->hide[i], i + 1);
+	p->ntargets = POLICY_TARGETS_MAX;
+	for (i = 0; i < POLICY_TARGETS_MAX; i++)
+		good_target(&p->targets[i], i);
 }
 
 static void
@@ -156,6 +170,15 @@ assert_policy_equal(const struct policy *a, const struct policy *b)
 	assert_int_equal(a->nhide, b->nhide);
 	for (i = 0; i < a->nhide; i++)
 		assert_rule_equal(&a->hide[i], &b->hide[i]);
+	assert_int_equal(a->ntargets, b->ntargets);
+	for (i = 0; i < a->ntargets; i++) {
+		assert_int_equal(a->targets[i].group, b->targets[i].group);
+		assert_int_equal(a->targets[i].side, b->targets[i].side);
+		assert_int_equal(a->targets[i].family, b->targets[i].family);
+		assert_memory_equal(&a->targets[i].addr, &b->targets[i].addr,
+		    sizeof(struct addr));
+		assert_int_equal(a->targets[i].len, b->targets[i].len);
+	}
 }
 
 static int
@@ -218,7 +241,7 @@ test_round_trip(void **state)
 
 	full_policy(&p);
 	assert_int_equal(msg_put_policy(&k->pipe.a, &p), 0);
-	n = 3 + p.nlisten + p.nports + p.nrules + p.nhide;
+	n = 3 + p.nlisten + p.nports + p.nrules + p.nhide + p.ntargets;
 	assert_int_equal(imsgbuf_queuelen(&k->pipe.a), n);
 	/* BEGIN must clear what was there. */
 	memset(&k->policy, 0xff, sizeof(k->policy));
@@ -245,8 +268,8 @@ test_put_refuses(void **state)
 {
 	struct test_taker *k = *state;
 	static struct policy p;
-	uint32_t *const counts[] = { &p.nlisten, &p.nports, &p.nrules,
-		&p.nhide };
+	uint32_t *const counts[] = { &p.nlisten, &p.nports, &p.nrules, &p.nhide,
+		&p.ntargets };
 	size_t i;
 
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
@@ -259,8 +282,11 @@ test_put_refuses(void **state)
 	}
 }
 
-/* One message of each part: BEGIN, COMMON, LISTEN, PORTS, RULE, HIDE, END. */
-#define NPARTS 7
+/*
+ * One message of each part: BEGIN, COMMON, LISTEN, PORTS, RULE, HIDE, TARGET,
+ * END.
+ */
+#define NPARTS 8
 static void
 capture_parts(struct test_taker *k, enum family f, struct test_raw *part)
 {
@@ -271,7 +297,9 @@ capture_parts(struct test_taker *k, enum family f, struct test_raw *part)
 	good_listen(&p.listen[0], f, 1);
 	p.rules[0].kind = p.hide[0].kind = POLICY_PREFIX;
 	p.rules[0].family = p.hide[0].family = f;
-	p.nlisten = p.nports = p.nrules = p.nhide = 1;
+	good_target(&p.targets[0], 1);
+	p.targets[0].family = f;
+	p.nlisten = p.nports = p.nrules = p.nhide = p.ntargets = 1;
 	assert_int_equal(msg_put_policy(&k->pipe.a, &p), 0);
 	for (i = 0; i < NPARTS; i++)
 		test_receive_raw(&k->pipe, &part[i]);
@@ -388,7 +416,7 @@ test_numbers(void **state)
 	capture_parts(k, FAMILY_V4, part);
 	JUDGE_PART(k, part, 0, begin);
 	JUDGE_PART(k, part, 1, common);
-	JUDGE_PART(k, part, 6, end);
+	JUDGE_PART(k, part, NPARTS - 1, end);
 }
 
 static void
@@ -485,6 +513,69 @@ test_ports_and_rules(void **state)
 	JUDGE_PART(k, part, 5, rules6);
 }
 
+static void
+test_targets(void **state)
+{
+	static const struct test_patch targets[] = {
+		{ 0, 1, 1, "group of a target out of order" },
+		{ 0, 1, POLICY_GROUPS_MAX, "group of a target out of order" },
+		{ 1, 1, POLICY_TARGET, NULL },
+		{ 1, 1, POLICY_ASKER, NULL },
+		{ 1, 1, POLICY_SIDE_LAST, "bad side of a group" },
+		{ 2, 1, FAMILY_V6, NULL },
+		{ 2, 1, FAMILY_MAX, "bad family" },
+		{ 6, 1, 1, "prefix not masked" },
+		{ 7, 1, 1, "bytes behind an IPv4 address" },
+		{ 19, 1, 0, "length of a prefix out of range" },
+		{ 19, 1, POLICY_TARGET_MIN4 - 1,
+		    "length of a prefix out of range" },
+		{ 19, 1, POLICY_TARGET_MIN4, NULL },
+		{ 19, 1, 32, NULL },
+		{ 19, 1, 33, "length of a prefix out of range" },
+	};
+	static const struct test_patch targets6[] = {
+		{ 18, 1, 1, "prefix not masked" },
+		{ 19, 1, POLICY_TARGET_MIN6 - 1,
+		    "length of a prefix out of range" },
+		{ 19, 1, POLICY_TARGET_MIN6, NULL },
+		{ 19, 1, 128, NULL },
+		{ 19, 1, 129, "length of a prefix out of range" },
+	};
+	static struct test_raw part[NPARTS];
+	struct test_taker *k = *state;
+
+	capture_parts(k, FAMILY_V4, part);
+	JUDGE_PART(k, part, 6, targets);
+	capture_parts(k, FAMILY_V6, part);
+	JUDGE_PART(k, part, 6, targets6);
+}
+
+/* From one group the next may follow, no other, and not one beyond the last. */
+static void
+test_groups(void **state)
+{
+	static struct test_raw part[NPARTS];
+	struct test_taker *k = *state;
+	unsigned int group, next;
+	int i;
+
+	capture_parts(k, FAMILY_V4, part);
+	for (group = 0; group < POLICY_GROUPS_MAX; group++)
+		for (next = 0; next <= POLICY_GROUPS_MAX; next++) {
+			k->stage = 0;
+			for (i = 0; i < 6; i++)
+				assert_true(take_raw(k, &part[i]));
+			for (i = 0; i <= (int)group; i++) {
+				part[6].data[0] = (uint8_t)i;
+				assert_true(take_raw(k, &part[6]));
+			}
+			part[6].data[0] = (uint8_t)next;
+			assert_int_equal(take_raw(k, &part[6]),
+			    next < POLICY_GROUPS_MAX &&
+				(next == group || next == group + 1));
+		}
+}
+
 /* As many as there is room for, and one more. */
 static void
 fill(struct test_taker *k, struct test_raw *part, int n, uint32_t max,
@@ -514,6 +605,7 @@ test_overflow(void **state)
 	fill(k, part, 3, POLICY_PORTS_MAX, "too many ranges of ports");
 	fill(k, part, 4, POLICY_RULES_MAX, "too many rules");
 	fill(k, part, 5, POLICY_HIDE_MAX, "too many rules");
+	fill(k, part, 6, POLICY_TARGETS_MAX, "too many targets");
 	/* One family is full, the other one is not. */
 	fill(k, part, 2, POLICY_LISTEN_FAMILY_MAX, "too many listen addresses");
 	for (i = 0; i < POLICY_LISTEN_FAMILY_MAX; i++)
@@ -541,6 +633,10 @@ main(void)
 		    test_listen6, taker_open, taker_close),
 		cmocka_unit_test_setup_teardown(
 		    test_ports_and_rules, taker_open, taker_close),
+		cmocka_unit_test_setup_teardown(
+		    test_targets, taker_open, taker_close),
+		cmocka_unit_test_setup_teardown(
+		    test_groups, taker_open, taker_close),
 		cmocka_unit_test_setup_teardown(
 		    test_overflow, taker_open, taker_close),
 	};

@@ -47,6 +47,7 @@ check_policy(const struct policy *p)
 	assert_true(p->nports <= POLICY_PORTS_MAX);
 	assert_true(p->nrules <= POLICY_RULES_MAX);
 	assert_true(p->nhide <= POLICY_HIDE_MAX);
+	assert_true(p->ntargets <= POLICY_TARGETS_MAX);
 	for (i = 0; i < p->nlisten; i++) {
 		assert_true(p->listen[i].family < FAMILY_MAX);
 		assert_true(p->listen[i].hop_prefix_len <=

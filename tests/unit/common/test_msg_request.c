@@ -45,12 +45,14 @@ test_request(void **state)
 		{ 10, 1, UNREACHABLE_LAST, "bad unreachable" },
 		{ 11, 1, 0, NULL },
 		{ 11, 1, 2, "observe is not 0 or 1" },
-		{ 12, 2, 128, NULL },
-		{ 12, 2, 127, "head's length out of range" },
-		{ 12, 2, 27, "request's length out of range" },
-		{ 12, 2, 1281, "request's length out of range" },
-		{ 14, 1, 129, "head's length out of range" },
-		{ 14, 1, 127, "payload too long" },
+		{ 12, 1, 0, NULL },
+		{ 12, 1, 2, "target is not 0 or 1" },
+		{ 13, 2, 128, NULL },
+		{ 13, 2, 127, "head's length out of range" },
+		{ 13, 2, 27, "request's length out of range" },
+		{ 13, 2, 1281, "request's length out of range" },
+		{ 15, 1, 129, "head's length out of range" },
+		{ 15, 1, 127, "payload too long" },
 	};
 	static struct test_raw raw;
 	struct msg_request p, q;
@@ -67,6 +69,7 @@ test_request(void **state)
 	p.max_ttl = 32;
 	p.unreachable = UNREACHABLE_RELAY;
 	p.observe = 1;
+	p.target = 1;
 	p.len = 1280;
 	p.headlen = WIRE_HEAD_MAX;
 	for (i = 0; i < sizeof(p.head); i++)
@@ -81,6 +84,7 @@ test_request(void **state)
 	assert_int_equal(q.max_ttl, 32);
 	assert_int_equal(q.unreachable, UNREACHABLE_RELAY);
 	assert_int_equal(q.observe, 1);
+	assert_int_equal(q.target, 1);
 	assert_int_equal(q.len, 1280);
 	assert_int_equal(q.headlen, WIRE_HEAD_MAX);
 	assert_memory_equal(p.head, q.head, sizeof(p.head));

@@ -178,10 +178,101 @@ test_hidden(void **state)
 	assert_true(policy_hidden(p, FAMILY_V6, &b));
 }
 
+/* Row n of the table; the group is the row before's, or a new one. */
+static void
+test_row(struct policy *p, uint8_t group, enum policy_side side, enum family f,
+    const char *text, uint8_t len)
+{
+	struct policy_target *t = &p->targets[p->ntargets++];
+
+	t->group = group;
+	t->side = side;
+	t->family = f;
+	t->addr = test_addr(f, text);
+	t->len = len;
+}
+
+static int
+test_may(
+    const struct policy *p, enum family f, const char *src, const char *target)
+{
+	struct addr a = test_addr(f, src), b = test_addr(f, target);
+
+	return (policy_target_allowed(p, f, &a, &b));
+}
+
+static void
+test_targets(void **state)
+{
+	struct policy *p = *state;
+
+	/* Nobody may, as long as nothing is said. */
+	assert_false(test_may(p, FAMILY_V4, "198.51.100.9", "192.0.2.7"));
+	test_row(p, 0, POLICY_TARGET, FAMILY_V4, "192.0.2.0", 24);
+	assert_false(test_may(p, FAMILY_V4, "198.51.100.9", "192.0.2.7"));
+	test_row(p, 0, POLICY_ASKER, FAMILY_V4, "198.51.100.0", 24);
+	test_row(p, 1, POLICY_TARGET, FAMILY_V4, "203.0.113.5", 32);
+	test_row(p, 1, POLICY_TARGET, FAMILY_V6, "2001:db8:7::", 48);
+	test_row(p, 1, POLICY_ASKER, FAMILY_V6, "2001:db8:9::9", 128);
+	test_row(p, 1, POLICY_ASKER, FAMILY_V4, "198.51.101.1", 32);
+	assert_true(test_may(p, FAMILY_V4, "198.51.100.9", "192.0.2.7"));
+	assert_true(test_may(p, FAMILY_V4, "198.51.101.1", "203.0.113.5"));
+	assert_true(test_may(p, FAMILY_V6, "2001:db8:9::9", "2001:db8:7::1"));
+	/* One of each, but of two groups. */
+	assert_false(test_may(p, FAMILY_V4, "198.51.100.9", "203.0.113.5"));
+	assert_false(test_may(p, FAMILY_V4, "198.51.101.1", "192.0.2.7"));
+	/* Neither, or the wrong way round, or the next address. */
+	assert_false(test_may(p, FAMILY_V4, "192.0.2.7", "198.51.100.9"));
+	assert_false(test_may(p, FAMILY_V4, "198.51.100.9", "192.0.3.0"));
+	assert_false(test_may(p, FAMILY_V4, "198.51.101.2", "203.0.113.5"));
+	assert_false(test_may(p, FAMILY_V6, "2001:db8:9::8", "2001:db8:7::1"));
+	assert_false(test_may(p, FAMILY_V6, "2001:db8:9::9", "2001:db8:8::1"));
+}
+
+/* Own addresses, and those that are nobody's, whatever is listed. */
+static void
+test_targets_never(void **state)
+{
+	static const char *const never[] = { "127.0.0.1", "224.0.0.1",
+		"255.255.255.255", "169.254.1.1", "0.0.0.0", "192.0.2.53",
+		"192.0.2.54", "198.51.100.7" };
+	struct policy *p = *state;
+	size_t i;
+
+	p->nlisten = 1;
+	p->listen[0].family = FAMILY_V4;
+	p->listen[0].addr = test_addr(FAMILY_V4, "192.0.2.53");
+	p->listen[0].hop_addr = test_addr(FAMILY_V4, "192.0.2.54");
+	p->listen[0].public_addr = test_addr(FAMILY_V4, "198.51.100.7");
+	test_row(p, 0, POLICY_TARGET, FAMILY_V4, "0.0.0.0", 0);
+	test_row(p, 0, POLICY_ASKER, FAMILY_V4, "0.0.0.0", 0);
+	assert_true(test_may(p, FAMILY_V4, "203.0.113.1", "192.0.2.55"));
+	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		if (test_may(p, FAMILY_V4, "203.0.113.1", never[i]))
+			fail_msg("%s", never[i]);
+	test_row(p, 0, POLICY_TARGET, FAMILY_V6, "::", 0);
+	test_row(p, 0, POLICY_ASKER, FAMILY_V6, "::", 0);
+	assert_true(test_may(p, FAMILY_V6, "2001:db8::1", "2001:db8::2"));
+	assert_false(test_may(p, FAMILY_V6, "2001:db8::1", "ff02::1"));
+	assert_false(test_may(p, FAMILY_V6, "2001:db8::1", "fe80::1"));
+	assert_false(test_may(p, FAMILY_V6, "2001:db8::1", "::ffff:192.0.2.7"));
+	/* A table that lies. */
+	p->targets[0].group = POLICY_GROUPS_MAX;
+	p->targets[1].side = POLICY_SIDE_LAST;
+	p->ntargets = 2;
+	assert_false(test_may(p, FAMILY_V4, "203.0.113.1", "192.0.2.55"));
+	p->ntargets = UINT32_MAX;
+	assert_false(test_may(p, FAMILY_V4, "203.0.113.1", "192.0.2.55"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_targets, test_setup, test_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_targets_never, test_setup, test_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_listen, test_setup, test_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -116,35 +116,51 @@ ordered(struct fixture *f, struct msg_id *id, struct msg_status *s)
 	return (type);
 }
 
-/* A request by UDP, and the order for it. */
+/* A request by UDP. */
+static void
+asked(struct msg_request *q, struct msg_id id, uint8_t ttl, uint8_t max_ttl,
+    int observe)
+{
+	memset(q, 0, sizeof(*q));
+	q->id = id;
+	q->max_ttl = max_ttl;
+	q->observe = (uint8_t)observe;
+	q->len = q->headlen = 32;
+	q->head[0] = 0x45;
+	q->head[3] = 32;
+	q->head[9] = WIRE_PROTO_ICMP4;
+	q->head[12] = 192;
+	q->head[16] = 198;
+	q->head[20] = ICMP4_ECHO;
+	q->head[21] = AUGSBURG_CODE;
+	q->head[28] = ttl;
+	q->head[29] = WIRE_PROTO_UDP;
+}
+
+/* The order for it. */
+static uint32_t
+request_sent(
+    struct fixture *f, const struct msg_request *q, struct msg_status *s)
+{
+	struct msg_id got = { 0, 0 };
+	uint32_t type;
+
+	assert_int_equal(msg_put_request(&f->priv, q), 0);
+	assert_int_equal(deliver(f), 0);
+	type = ordered(f, &got, s);
+	assert_int_equal(got.slot, q->id.slot);
+	assert_int_equal(got.gen, q->id.gen);
+	return (type);
+}
+
 static uint32_t
 request(struct fixture *f, struct msg_id id, uint8_t ttl, uint8_t max_ttl,
     int observe, struct msg_status *s)
 {
 	struct msg_request q;
-	struct msg_id got = { 0, 0 };
-	uint32_t type;
 
-	memset(&q, 0, sizeof(q));
-	q.id = id;
-	q.max_ttl = max_ttl;
-	q.observe = (uint8_t)observe;
-	q.len = q.headlen = 32;
-	q.head[0] = 0x45;
-	q.head[3] = 32;
-	q.head[9] = WIRE_PROTO_ICMP4;
-	q.head[12] = 192;
-	q.head[16] = 198;
-	q.head[20] = ICMP4_ECHO;
-	q.head[21] = AUGSBURG_CODE;
-	q.head[28] = ttl;
-	q.head[29] = WIRE_PROTO_UDP;
-	assert_int_equal(msg_put_request(&f->priv, &q), 0);
-	assert_int_equal(deliver(f), 0);
-	type = ordered(f, &got, s);
-	assert_int_equal(got.slot, id.slot);
-	assert_int_equal(got.gen, id.gen);
-	return (type);
+	asked(&q, id, ttl, max_ttl, observe);
+	return (request_sent(f, &q, s));
 }
 
 static int
@@ -205,6 +221,32 @@ test_status(void **state)
 	assert_int_equal(match(f, id, ICMP4_TIMEX, 0, 0), -1);
 }
 
+/* A probe to somebody else is answered, but is no hop of a way back. */
+static void
+test_target(void **state)
+{
+	static const uint8_t ext[] = { 0x20, 0, 0, 0, 0, 16, 5, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0xff, 0xff, 203, 0, 113, 7 };
+	struct fixture *f = *state;
+	struct msg_id id = { 1, 1 }, got;
+	struct msg_status s;
+	struct msg_request q;
+
+	asked(&q, id, 3, 32, 0);
+	q.len = q.headlen = (uint16_t)(32 + sizeof(ext));
+	q.head[3] = (uint8_t)q.len;
+	memcpy(q.head + 32, ext, sizeof(ext));
+	q.target = 1;
+	assert_int_equal(request_sent(f, &q, &s), MSG_REQUEST_PROBE);
+	assert_int_equal(match(f, id, ICMP4_TIMEX, 0, 0), 0);
+	assert_int_equal(ordered(f, &got, &s), MSG_REQUEST_ANSWER);
+	assert_int_equal(traced(f), 0);
+	q.id.gen++;
+	q.target = 0;
+	assert_int_equal(request_sent(f, &q, &s), MSG_REQUEST_STATUS);
+	assert_int_equal(s.value, 0x0500);
+}
+
 /* The highest TTL there is has no place in the traces, but is served. */
 static void
 test_highest(void **state)
@@ -262,6 +304,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		FRESH(test_whole),
 		FRESH(test_status),
+		FRESH(test_target),
 		FRESH(test_highest),
 		FRESH(test_expired),
 		FRESH(test_passed),

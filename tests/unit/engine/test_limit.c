@@ -45,7 +45,7 @@ take(struct fixture *f, enum family fam, const char *client, uint8_t ttl,
     int gated, int64_t now)
 {
 	struct addr a = packet_addr(fam, client);
-	struct limit_ask ask = { fam, &a, ttl,
+	struct limit_ask ask = { fam, &a, NULL, ttl,
 		gated ? LIMIT_GATED : LIMIT_WOKEN };
 
 	return (limit_take(f->limit, &ask, now));
@@ -56,7 +56,7 @@ take_number(
     struct fixture *f, uint32_t client, uint8_t ttl, int gated, int64_t now)
 {
 	struct addr a;
-	struct limit_ask ask = { FAMILY_V4, &a, ttl,
+	struct limit_ask ask = { FAMILY_V4, &a, NULL, ttl,
 		gated ? LIMIT_GATED : LIMIT_WOKEN };
 
 	memset(&a, 0, sizeof(a));

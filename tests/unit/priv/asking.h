@@ -56,6 +56,49 @@ ask_packet(uint8_t *b, enum family f, uint8_t ttl, uint8_t ipproto,
 	return (len);
 }
 
+/*
+ * Writes a target behind a request that was made with ASK_TARGET bytes extra;
+ * text is an address of either family.
+ */
+#define ASK_TARGET 24
+static inline void
+ask_target(uint8_t *b, size_t len, const char *text)
+{
+	static const uint8_t head[] = { 0x20, 0, 0, 0, 0, 16, 5, 0 };
+	size_t at = b[0] == 0x45 ? 32 : 52;
+	struct addr a;
+
+	memcpy(b + at, head, sizeof(head));
+	memset(b + at + 8, 0, 16);
+	if (addr_parse(FAMILY_V4, text, &a) == 0) {
+		b[at + 18] = b[at + 19] = 0xff;
+		memcpy(b + at + 20, a.b, 4);
+	} else {
+		a = test_addr(FAMILY_V6, text);
+		memcpy(b + at + 8, a.b, 16);
+	}
+	test_sums_write(b, len);
+}
+
+/* The client may have 203.0.113.0/24 and 2001:db8:7::/48 probed. */
+static inline void
+ask_policy_targets(struct policy *p)
+{
+	static const char *const text[] = { "203.0.113.0", "198.51.100.9",
+		"2001:db8:7::", "2001:db8:9::9" };
+	static const uint8_t len[] = { 24, 32, 48, 128 };
+	uint32_t i;
+
+	p->ntargets = 4;
+	for (i = 0; i < p->ntargets; i++) {
+		memset(&p->targets[i], 0, sizeof(p->targets[i]));
+		p->targets[i].side = i % 2 ? POLICY_ASKER : POLICY_TARGET;
+		p->targets[i].family = i / 2 ? FAMILY_V6 : FAMILY_V4;
+		p->targets[i].addr = test_addr(p->targets[i].family, text[i]);
+		p->targets[i].len = len[i];
+	}
+}
+
 /* What the policy makes of it; of a copy with nothing behind it. */
 static inline enum handup_reason
 ask_check(const struct policy *p, const uint8_t *b, size_t len,

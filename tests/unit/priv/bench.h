@@ -134,14 +134,24 @@ order(struct bench *b, uint32_t type, struct msg_id id)
 	return (deliver(b));
 }
 
-/* All packets of the outbox go where the record says, then are gone. */
+/* All packets of the outbox go where the record says, then are gone: to who
+ * asked, but for what is sent to who is probed. */
 static inline void
 send_all(struct bench *b, const struct record *rec, int error)
 {
+	const struct outbox_packet *pkt;
+	const struct addr *to;
 	size_t i;
 
 	for (i = 0; i < b->out.n; i++) {
-		assert_true(addr_equal(&b->out.pkt[i].dst, &rec->probe.src));
+		pkt = &b->out.pkt[i];
+		to = &rec->probe.src;
+		if (pkt->kind == OUT_ASKED || pkt->kind == OUT_RESET)
+			to = &rec->ask.to;
+		assert_true(addr_equal(&pkt->dst, to));
+		assert_memory_equal(
+		    pkt->buf + (pkt->family == FAMILY_V4 ? 16 : 24), to->b,
+		    addr_len(pkt->family));
 		assert_true(addr_equal(&b->out.pkt[i].route, &rec->probe.dst));
 		assert_int_equal(b->out.pkt[i].family, rec->probe.family);
 		test_sums_good(b->out.pkt[i].buf, b->out.pkt[i].len);

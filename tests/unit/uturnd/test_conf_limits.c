@@ -93,7 +93,8 @@ static const struct edge edges[] = {
 	{ "probe udp off", AT(policy.nports), 0,
 	    "probe udp off\nprobe icmp off", "at least one `probe'" },
 	{ "conntrack yes", AT(conntrack), 1, "conntrack on", "no or yes" },
-	{ "augsburg yes", AT(policy.augsburg), 1, "augsburg", "no or yes" },
+	{ "augsburg yes", AT(policy.augsburg), 1, "augsburg",
+	    "no, target or yes" },
 };
 
 static uint64_t
