@@ -194,6 +194,12 @@ survey_cut(struct survey *s, uint16_t last)
 		s->last = last;
 }
 
+void
+survey_extend(struct survey *s, unsigned int last)
+{
+	s->last = (uint16_t)(last > HOP_TTL_MAX ? HOP_TTL_MAX : last);
+}
+
 struct hop *
 survey_hop(struct survey *s)
 {

@@ -94,6 +94,8 @@ void survey_expire(struct survey *, int64_t now);
 int64_t survey_deadline(const struct survey *);
 /* survey_cut: no hop beyond this one is of interest. */
 void survey_cut(struct survey *, uint16_t last);
+/* survey_extend: hops up to this one are of interest, 255 at most. */
+void survey_extend(struct survey *, unsigned int last);
 /* survey_hop: the next hop that nothing more will come of; NULL: not yet. */
 struct hop *survey_hop(struct survey *);
 /* survey_over: all hops up to the last are known. */
