@@ -71,7 +71,10 @@ answer_quoted(
 	    wire_get16(l4) != f->sport || wire_get16(l4 + 2) != f->dport)
 		return (-1);
 	a->token = wire_get16(l4 + 6);
-	return (proto == PROTO_UDP || wire_get16(l4 + 4) == f->id ? 0 : -1);
+	return (wire_get16(l4 + 4) ==
+		    (proto == PROTO_UDP ? flow_len(f->family) : f->id)
+		? 0
+		: -1);
 }
 
 /* An ICMP error: it must quote what we sent. */

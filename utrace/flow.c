@@ -88,15 +88,18 @@ flow_tcp(const struct flow *f, uint16_t token, uint8_t *b)
 	return (FLOW_TCP);
 }
 
+uint16_t
+flow_len(enum family f)
+{
+	return (FLOW_PACKET - (f == FAMILY_V4 ? WIRE_IP4_HDR : WIRE_IP6_HDR));
+}
+
 size_t
 flow_probe(const struct flow *f, uint16_t token, uint8_t *out, size_t outlen)
 {
 	size_t len;
 
-	len = FLOW_PACKET -
-	    (f->family == FAMILY_V4 ? WIRE_IP4_HDR : WIRE_IP6_HDR);
-	if (f->proto == PROTO_TCP)
-		len = FLOW_TCP;
+	len = f->proto == PROTO_TCP ? FLOW_TCP : flow_len(f->family);
 	if (outlen < len)
 		return (0);
 	memset(out, 0, len);

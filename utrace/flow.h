@@ -48,6 +48,9 @@ struct flow {
 size_t
 flow_probe(const struct flow *, uint16_t token, uint8_t *out, size_t outlen);
 
+/* flow_len: bytes of a UDP or ICMP probe behind the IP header. */
+uint16_t flow_len(enum family);
+
 /*
  * flow_request: writes a request for a reverse probe (docs/augsburg.md) with
  * this TTL, from the ICMP header on.  Its protocol is the flow's; what it asks

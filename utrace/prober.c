@@ -81,6 +81,7 @@ prober_packets(struct prober *p, const struct phase *ph, int64_t now)
 			    ph->sends == PHASE_TESTS ? 0 : (uint8_t)ttl, b,
 			    sizeof(b));
 		survey_sent(&p->survey, token, now);
+		p->sent = now;
 		if (socks_send(&p->socks, is_icmp,
 			ph->ttl != 0 ? ph->ttl : (uint8_t)ttl, b, len) == -1)
 			p->end.error = errno;
@@ -108,8 +109,10 @@ prober_phase(struct prober *p, const struct phase *ph)
 	struct pollfd pfd[2] = { { p->socks.errors, POLLIN, 0 },
 		{ p->socks.direct, POLLIN, 0 } };
 	int64_t now = loop_now();
+	int64_t pause = p->sent + PROBER_GAP_MS * NS_PER_MS;
 
-	survey_init(&p->survey, &ph->conf, now);
+	/* The pace goes on from phase to phase. */
+	survey_init(&p->survey, &ph->conf, pause > now ? pause : now);
 	for (;;) {
 		prober_packets(p, ph, now);
 		if (ph->step(p) == -1)

@@ -106,6 +106,7 @@ struct prober {
 	struct tokens tokens;
 	struct prober_end end;
 	uint16_t distance; /* hops to the host; 0: not known */
+	int64_t sent;      /* when the last packet left */
 	uint16_t final;    /* the first hop that the host answered for good */
 	struct survey survey;
 };

@@ -128,6 +128,14 @@ answer_forged(void **state)
 				    read_icmp(&router, b, len), -1);
 				b[at + k] ^= 1;
 			}
+			/* UDP: its length; TCP: half of its number. */
+			if (f.proto != PROTO_ICMP) {
+				b[at + 4] ^= 1;
+				flows_icmp_sum(&f, &router, b + hdr, len - hdr);
+				assert_int_equal(
+				    read_icmp(&router, b, len), -1);
+				b[at + 4] ^= 1;
+			}
 			/* And a wrong sum. */
 			b[hdr + 2] ^= 1;
 			assert_int_equal(read_icmp(&router, b, len), -1);
