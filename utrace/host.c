@@ -120,11 +120,10 @@ host_output(struct host *h)
 {
 	struct run *r = h->run;
 	struct trace *t = &r->trace;
-	size_t i;
-	int rc;
+	size_t first, i, n;
 
 	host_list(h, 1);
-	if (t->back == -1)
+	if ((n = trace_reverse(t, &first)) == 0)
 		t->by = TRACE_BY_NOTHING;
 	else if (t->by != TRACE_BY_REQUEST)
 		t->by = TRACE_BY_TURN;
@@ -137,10 +136,8 @@ host_output(struct host *h)
 		run_unname(t);
 	if (r->form == RUN_JSON)
 		return (output_json(r->out, t, &r->align));
-	if (t->back != -1) {
-		rc = output_table(r->out, t, &r->align, r->width);
-		return (rc);
-	}
+	if (n != 0)
+		return (output_table(r->out, t, &r->align, r->width));
 	for (i = 0; i < t->nhops; i++)
 		output_list_hop(r->out, t, i, r->with_names);
 	return (0);

@@ -235,6 +235,11 @@ main(int argc, char *argv[])
 {
 	main_stdio();
 	log_init("utrace", 0);
+	/* It reads files that its user names. */
+	if (getuid() != geteuid() || getgid() != getegid()) {
+		fprintf(stderr, "utrace: must not be set-user-ID\n");
+		return (EXIT_FAILED);
+	}
 	if (argc < 2)
 		args_usage();
 	if (strcmp(argv[1], "decode") != 0)

@@ -292,17 +292,26 @@ phases_forward(struct prober *p, uint16_t *last)
 int
 phases_run(struct prober *p)
 {
+	enum prober_mode mode = p->conf->mode;
 	uint16_t last;
 
 	if (phases_test(p) == -1 || phases_distance(p) == -1)
 		return (-1);
-	if (p->conf->mode == PROBER_TURN ||
-	    (p->conf->mode == PROBER_AUTO && p->end.serves != PROBER_SERVES))
-		return (phases_turn(p));
+	if (mode == PROBER_TURN ||
+	    (mode == PROBER_AUTO && p->end.serves != PROBER_SERVES))
+		return (phases_turn(p, p->conf->first));
 	if (phases_forward(p, &last) == -1)
 		return (-1);
 	if (p->end.serves != PROBER_SERVES)
 		return (0);
 	p->end.reached = 1;
-	return (phases_reverse(p, last));
+	if (phases_reverse(p, last) == -1)
+		return (-1);
+	if (p->end.learnt || last != p->distance || p->final == last)
+		return (0);
+	/* The trace goes on where it ended: the host inflects probes. */
+	if (prober_send_back(p, last, (uint16_t)(last + 1), TRACE_BY_TURN) ==
+	    -1)
+		return (-1);
+	return (phases_turn(p, (uint16_t)(last + 1)));
 }

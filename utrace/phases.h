@@ -35,9 +35,13 @@ void phases_gap(struct prober *);
  */
 int phases_is_longer(const struct prober *);
 
-/* phases_reverse: the way back by requests; the way there has last hops. */
+/*
+ * phases_reverse: the way back by requests; the way there has last hops.  Where
+ * none was answered, and it may be learnt otherwise, it sends no hops.
+ */
 int phases_reverse(struct prober *, uint16_t last);
-/* phases_turn: both ways in one trace, past the inflection. */
-int phases_turn(struct prober *);
+/* phases_turn: both ways in one trace, past the inflection, or from the hop
+ * behind it on. */
+int phases_turn(struct prober *, uint16_t first);
 
 #endif /* UTRACE_PHASES_H */

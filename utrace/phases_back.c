@@ -92,6 +92,18 @@ phases_here(const struct prober *p)
 	return (0);
 }
 
+/* Has anybody answered? */
+static int
+phases_is_mute(const struct survey *s)
+{
+	uint16_t ttl;
+
+	for (ttl = s->conf.first; ttl <= s->last; ttl++)
+		if (!phases_is_silent(s, ttl))
+			return (0);
+	return (1);
+}
+
 int
 phases_reverse(struct prober *p, uint16_t last)
 {
@@ -106,6 +118,9 @@ phases_reverse(struct prober *p, uint16_t last)
 	ph.step = phases_reverse_step;
 	if (prober_phase(p, &ph) == -1)
 		return (-1);
+	if (phases_is_mute(&p->survey) && p->conf->mode == PROBER_AUTO)
+		return (0);
+	p->end.learnt = 1;
 	if ((here = phases_here(p)) != 0) {
 		survey_cut(&p->survey, here);
 		if (prober_send_here(p, (uint16_t)(last + here)) == -1)
@@ -182,14 +197,16 @@ phases_turn_step(struct prober *p)
 }
 
 int
-phases_turn(struct prober *p)
+phases_turn(struct prober *p, uint16_t first)
 {
 	struct phase ph;
 	unsigned int last = (unsigned int)p->distance + p->conf->max;
 
+	if (first > HOP_TTL_MAX)
+		return (0);
 	phases_conf(
 	    p, &ph, (uint16_t)(last > HOP_TTL_MAX ? HOP_TTL_MAX : last));
-	ph.conf.first = p->conf->first;
+	ph.conf.first = first;
 	ph.sends = PHASE_PROBES;
 	ph.answer = phases_turn_answer;
 	ph.step = phases_turn_step;

@@ -152,7 +152,7 @@ prober_get(int fd, struct prober_msg *m)
 		return (m->hop.ttl < 1 || hop_check(&m->hop) == -1 ? -1 : 1);
 	case PROBER_END:
 		return (m->end.serves > PROBER_SERVES || m->end.reached > 1 ||
-			    m->end.spent > 1
+			    m->end.learnt > 1 || m->end.spent > 1
 			? -1
 			: 1);
 	default:

@@ -67,6 +67,7 @@ struct prober_end {
 	uint8_t serves;  /* enum prober_serves */
 	uint8_t reached; /* the host answered a probe */
 	uint8_t status;  /* of the last request that was refused; 0: none was */
+	uint8_t learnt;  /* requests for hops were answered */
 	uint8_t spent;   /* the run used up its packets */
 	uint16_t value;  /* of that status */
 	int32_t error;   /* errno of a packet that could not be sent; 0: none */

@@ -140,7 +140,7 @@ class TestRequest:
     @BOTH
     @METHODS
     def test_ways(self, lab, form, family, proto):
-        out = trace(lab, family, OPTION[proto], "-q2")
+        out = trace(lab, family, OPTION[proto], "-q1")
         turn = lab.hop[family] if form.get("hop") else None
         assert_ways(lab, family, out, "request", proto, turn)
         assert_times(out)
@@ -268,7 +268,7 @@ class TestForms:
 def test_turn(lab, family, proto, form):
     """A host that serves no requests turns probes."""
     with Daemon(lab, **form):
-        out = trace(lab, family, OPTION[proto], "-q2")
+        out = trace(lab, family, OPTION[proto], "-q1")
     turn = lab.hop[family] if form.get("hop") else None
     assert_ways(lab, family, out, "u-turn", proto, turn)
     if form["relay"] == "own":
@@ -366,12 +366,35 @@ def test_silent_reverse_hop(lab, family, extra):
 
 
 @BOTH
-def test_refused(lab, family):
-    """The host sends no probe where there is no end of the way back."""
+def test_hidden(lab, family):
+    """The host names no router that it hides."""
     extra = REQUESTS + f"hide hop {lab.reverse(family)[0]}\n"
     with Daemon(lab, relay="own", extra=extra):
         out = trace(lab, family, "-q1", "-w1")
     assert addresses(out["reverse"]) == [[], *lab.reverse(family)[1:]]
+
+
+@BOTH
+def test_requests_in_vain(lab, family):
+    """The host serves requests, but its replies for hops get lost: it turns
+    probes as well.  Status replies are shorter."""
+    size = {4: 56, 6: 76}[family]
+    proto = {4: "icmp", 6: "ipv6-icmp"}[family]
+    silent = f"-A OUTPUT -p {proto} -m length --length {size} -j DROP"
+    lab.iptables("T", family, "filter", silent)
+    try:
+        with Daemon(lab, relay="own", extra=REQUESTS):
+            out = trace(lab, family, "-q1", "-w1")
+            p = utrace(lab, "-jn", "-q1", "-w1", "-M", "request",
+                       lab.service[family])
+    finally:
+        lab.iptables("T", family, "filter", "-F OUTPUT")
+    assert_ways(lab, family, out, "u-turn", "udp")
+    assert p.returncode == DONE
+    assert p.stderr == (f"utrace: {lab.service[family]} serves requests, but "
+                        "none for a hop was answered\n")
+    out = json.loads(p.stdout)
+    assert (out["method"], out["reverse"]) == (None, [])
 
 
 @BOTH
@@ -386,7 +409,7 @@ def test_forged(lab, family, proto, extra):
     try:
         assert p.stdout.readline() == "ready\n"
         with Daemon(lab, relay="own", extra=extra):
-            out = trace(lab, family, OPTION[proto])
+            out = trace(lab, family, OPTION[proto], "-q2")
     finally:
         p.terminate()
         forged = p.communicate(timeout=5)[0]

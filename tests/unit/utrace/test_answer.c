@@ -137,6 +137,8 @@ answer_forged(void **state)
 				b[at + 4] ^= 1;
 			}
 			/* And a wrong sum. */
+			flows_icmp_sum(&f, &router, b + hdr, len - hdr);
+			assert_int_equal(read_icmp(&router, b, len), 0);
 			b[hdr + 2] ^= 1;
 			assert_int_equal(read_icmp(&router, b, len), -1);
 		}

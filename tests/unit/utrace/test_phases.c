@@ -355,9 +355,19 @@ phases_refused(void **state)
 	network(PROBER_SERVES);
 	net.status = AUGSBURG_BAD_PROTO;
 	trace();
-	ASSERT_HOPS(1, 2, 3, HOST);
+	/* It goes on as if there were no requests. */
+	ASSERT_HOPS(1, 2, 3, HOST, 101, 102, 103, 104, 105, HOST);
+	assert_back(4, 0, TRACE_BY_TURN);
 	assert_int_equal(p.end.status, AUGSBURG_BAD_PROTO);
-	assert_int_equal(up.here, 0);
+	conf.mode = PROBER_REQUEST;
+	trace();
+	ASSERT_HOPS(1, 2, 3, HOST);
+	assert_back(4, 0, TRACE_BY_REQUEST);
+	/* And the host turns nothing. */
+	conf.mode = PROBER_AUTO;
+	net.back = 0;
+	trace();
+	ASSERT_HOPS(1, 2, 3, HOST);
 }
 
 /* Who stands for us answers again and again: once is enough. */
