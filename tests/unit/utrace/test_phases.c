@@ -28,10 +28,12 @@
 static struct {
 	uint16_t distance;     /* hops to the host, by requests */
 	uint16_t longer;       /* so many more by probes */
-	uint8_t silent_router; /* this hop there answers nothing */
+	uint8_t silent_router; /* from this hop there on so many are silent */
+	uint8_t silent_n;
 	enum prober_serves serves;
 	uint8_t status;      /* what it answers requests for hops */
-	uint8_t back;        /* routers on the way back; 0: it turns nothing */
+	uint8_t turns;       /* the host turns probes */
+	uint8_t back;        /* routers on the way back */
 	uint8_t silent_back; /* this hop back does not answer */
 	uint8_t repeats;     /* the end is not us, but stands for us */
 	uint8_t own;         /* answers come from the host with objects */
@@ -131,7 +133,7 @@ answer_host(uint16_t left, struct answer *a)
 	a->kind = ANSWER_TIMEX;
 	if (net.dead)
 		return (0);
-	if (net.back == 0 || left > net.back + 1) {
+	if (!net.turns || left > net.back + 1) {
 		a->kind = ANSWER_ECHO;
 		a->from = addr(HOST);
 		return (1);
@@ -167,7 +169,8 @@ answer(const struct phase *ph, uint16_t ttl, struct answer *a)
 	if ((ph->ttl != 0 ? ph->ttl : ttl) < distance) {
 		a->kind = ANSWER_TIMEX;
 		a->from = addr((uint8_t)ttl);
-		return (ttl != net.silent_router);
+		return (ttl < net.silent_router ||
+		    ttl >= net.silent_router + net.silent_n);
 	}
 	if (!a->to_request)
 		return (answer_host((uint16_t)(ttl - distance + 1), a));
@@ -212,6 +215,7 @@ network(enum prober_serves serves)
 	memset(&net, 0, sizeof(net));
 	net.distance = 4;
 	net.serves = serves;
+	net.turns = 1;
 	net.back = 5;
 	net.turn = HOST;
 	net.own = 1;
@@ -277,11 +281,11 @@ phases_by_request(void **state)
 		}
 	/* One that turns nothing. */
 	network(PROBER_SERVES);
-	net.back = 0;
+	net.turns = 0;
 	net.repeats = 1;
 	trace();
-	ASSERT_HOPS(1, 2, 3, HOST, 99);
-	assert_back(4, 5, TRACE_BY_REQUEST);
+	ASSERT_HOPS(1, 2, 3, HOST, 101, 102, 103, 104, 105, 99);
+	assert_back(4, 10, TRACE_BY_REQUEST);
 }
 
 /* Next to us, with every inflection. */
@@ -296,6 +300,11 @@ phases_adjacent(void **state)
 	trace();
 	ASSERT_HOPS(TURN, 101, HERE);
 	assert_back(1, 3, TRACE_BY_REQUEST);
+	/* No router between: the second probe is its last. */
+	net.back = 0;
+	trace();
+	ASSERT_HOPS(TURN, HERE);
+	assert_back(1, 2, TRACE_BY_REQUEST);
 }
 
 /* The probes' way is longer than the requests'. */
@@ -305,13 +314,13 @@ phases_longer(void **state)
 	(void)state;
 	network(PROBER_SERVES);
 	net.longer = 1;
-	net.back = 0;
+	net.turns = 0;
 	trace();
-	ASSERT_HOPS(1, 2, 3, 4, HOST, HERE);
-	assert_back(5, 6, TRACE_BY_REQUEST);
+	ASSERT_HOPS(1, 2, 3, 4, HOST, 101, 102, 103, 104, 105, HERE);
+	assert_back(5, 11, TRACE_BY_REQUEST);
 	network(PROBER_ECHOES);
 	net.longer = 1;
-	net.back = 0;
+	net.turns = 0;
 	trace();
 	ASSERT_HOPS(1, 2, 3, 4, HOST);
 	assert_int_equal(up.by, TRACE_BY_INPUT);
@@ -323,6 +332,7 @@ phases_silence(void **state)
 	(void)state;
 	network(PROBER_SERVES);
 	net.silent_router = 2;
+	net.silent_n = 1;
 	net.silent_back = 3;
 	trace();
 	ASSERT_HOPS(1, 0, 3, HOST, 101, 102, 0, 104, 105, HERE);
@@ -342,10 +352,11 @@ phases_silence(void **state)
 	/* Silence before the host, but it is known to be there. */
 	network(PROBER_ECHOES);
 	net.distance = 12;
-	net.back = 0;
-	net.silent_router = 7;
+	net.turns = 0;
+	net.silent_router = 4;
+	net.silent_n = 7;
 	trace();
-	ASSERT_HOPS(1, 2, 3, 4, 5, 6, 0, 8, 9, 10, 11, HOST);
+	ASSERT_HOPS(1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 11, HOST);
 }
 
 static void
@@ -365,7 +376,7 @@ phases_refused(void **state)
 	assert_back(4, 0, TRACE_BY_REQUEST);
 	/* And the host turns nothing. */
 	conf.mode = PROBER_AUTO;
-	net.back = 0;
+	net.turns = 0;
 	trace();
 	ASSERT_HOPS(1, 2, 3, HOST);
 }
@@ -428,6 +439,12 @@ phases_modes(void **state)
 	trace();
 	ASSERT_HOPS(1, 2, 3, HOST);
 	assert_int_equal(up.by, TRACE_BY_INPUT);
+	/* Nothing but the objects says that a hop is behind the host. */
+	network(PROBER_MUTE);
+	conf.mode = PROBER_REQUEST;
+	net.turn = TURN;
+	trace();
+	ASSERT_HOPS(1, 2, 3, TURN);
 	/* The host is farther away than the user looks. */
 	network(PROBER_SERVES);
 	conf.max = 2;
