@@ -77,7 +77,7 @@ def main():
                                    name[len("fuzz_"):])], profiles, name)
     # A program whose source is gone is a leftover.
     for source in sorted(
-            source for folder in ("common", "priv", "engine")
+            source for folder in ("common", "priv", "engine", "utrace")
             for source in glob.glob("tests/unit/%s/test_*.c" % folder)):
         program = os.path.join(folder, source[:-2])
         programs.append(program)

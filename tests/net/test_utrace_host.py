@@ -220,6 +220,29 @@ class TestForms:
         assert p.stderr.startswith("utrace: host.example: ")
 
     @BOTH
+    def test_names(self, lab, family):
+        """Names out of the hosts file line the same routers up."""
+        hosts = "".join(f"{a[family]} eth{peer[1:] or 0}.{node}.lab.example\n"
+                        for (node, peer), a in lab.addr.items())
+        mount = "mount --make-rprivate / && "
+        for name, text in (("hosts", hosts),
+                           ("nsswitch.conf", "hosts: files\n")):
+            path = os.path.join(lab.tmp, f"names-{name}")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+            os.chmod(path, 0o644)
+            mount += f"mount --bind {path} /etc/{name} && "
+        p = utrace(lab, "-j", lab.service[family],
+                   wrap=["unshare", "-m", "sh", "-c", mount + 'exec "$@"',
+                         "sh"])
+        assert (p.returncode, p.stderr) == (DONE, "")
+        out = json.loads(p.stdout)
+        names = [h["answers"][0]["name"] for h in out["reverse"]]
+        assert [n.split(".")[1] for n in names] == ["r3", "r5", "r4", "r1"]
+        assert [(x["forward"], x["reverse"], x["by"])
+                for x in out["pairs"]] == [(1, 8, "name"), (3, 5, "name")]
+
+    @BOTH
     def test_source(self, lab, family):
         out = trace(lab, family, "-s", lab.client[family])
         assert addresses(out["reverse"]) == lab.reverse(family)
