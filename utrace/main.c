@@ -3,7 +3,6 @@
  * ISC licence, see LICENSE.
  */
 
-#include <sys/ioctl.h>
 #include <sys/types.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +15,10 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "utrace/args.h"
+#include "utrace/host.h"
 #include "utrace/lock.h"
+#include "utrace/lookup.h"
 #include "utrace/run.h"
 
 #define EXIT_DONE   0
@@ -24,70 +26,6 @@
 
 /* The resolver's process ends by itself, however the run ended. */
 #define MAIN_NAMES_SECONDS 120
-
-static void __attribute__((noreturn)) usage(void)
-{
-	fprintf(stderr,
-	    "usage: utrace decode [-Ajln] [-a file] [-t address | number]\n");
-	exit(EXIT_USAGE);
-}
-
-/* Columns of the terminal, if there is one, else of $COLUMNS, else 80. */
-static int
-main_width(void)
-{
-	struct winsize ws;
-	const char *env;
-	long n = 0;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
-		n = ws.ws_col;
-	else if ((env = getenv("COLUMNS")) != NULL)
-		n = strtol(env, NULL, 10);
-	if (n < OUTPUT_WIDTH_MIN)
-		n = OUTPUT_WIDTH_MIN;
-	return (n > OUTPUT_WIDTH_MAX ? OUTPUT_WIDTH_MAX : (int)n);
-}
-
-static struct astable *
-main_astable(const char *path)
-{
-	struct astable *t;
-	char why[256];
-	FILE *fp;
-
-	if ((fp = fopen(path, "re")) == NULL) {
-		fprintf(stderr, "utrace: %s: %s\n", path, strerror(errno));
-		exit(EXIT_FAILED);
-	}
-	t = astable_read(fp, why, sizeof(why));
-	(void)fclose(fp);
-	if (t == NULL) {
-		fprintf(stderr, "utrace: %s: %s\n", path, why);
-		exit(EXIT_FAILED);
-	}
-	return (t);
-}
-
-static void
-main_hint(struct trace *t, const char *arg)
-{
-	char *end;
-	long n;
-
-	if (hop_addr_parse(arg, strlen(arg), &t->hint) == 0)
-		return;
-	errno = 0;
-	n = strtol(arg, &end, 10);
-	if (errno != 0 || end == arg || *end != '\0' || n < 1 ||
-	    n > HOP_TTL_MAX) {
-		fprintf(stderr,
-		    "utrace: -t %s: neither an address nor a hop, 1 to %d\n",
-		    arg, HOP_TTL_MAX);
-		exit(EXIT_USAGE);
-	}
-	t->hint_ttl = (uint16_t)n;
-}
 
 static void
 main_pipe(int fds[2])
@@ -115,6 +53,30 @@ main_start_reader(void)
 		if (reader_run(STDIN_FILENO, fds[1]) == -1)
 			fatal(EXIT_FAILED, "standard input");
 		_exit(EXIT_DONE);
+	default:
+		close(fds[1]);
+		return (fds[0]);
+	}
+}
+
+/* Starts the process that traces, likewise. */
+static int
+main_start_prober(const struct prober_conf *conf)
+{
+	pid_t parent = getpid();
+	int fds[2];
+
+	main_pipe(fds);
+	switch (fork()) {
+	case -1:
+		fatal(EXIT_FAILED, "fork");
+	case 0:
+		close(fds[0]);
+		close(STDIN_FILENO);
+		close(STDOUT_FILENO);
+		(void)signal(SIGPIPE, SIG_DFL);
+		(void)signal(SIGINT, SIG_DFL);
+		_exit(prober_main(conf, fds[1], parent));
 	default:
 		close(fds[1]);
 		return (fds[0]);
@@ -164,78 +126,108 @@ main_stdio(void)
 			exit(EXIT_FAILED);
 }
 
+/* All that is left to do is reading pipes and writing output. */
 static void
-main_signals(void)
-{
-	/* A closed pipe is an error like any other. */
-	(void)signal(SIGPIPE, SIG_IGN);
-	/* ^C ends the traceroute before us; what it found is to be shown. */
-	if (!isatty(STDIN_FILENO))
-		(void)signal(SIGINT, SIG_IGN);
-}
-
-static int
-main_decode(int argc, char *argv[])
+main_lock(struct args *a)
 {
 	static struct names names;
-	static struct run run;
-	struct astable *astable = NULL;
-	int ch, rc;
 
-	run.with_names = 1;
-	while ((ch = getopt(argc, argv, "+Aa:jlnt:")) != -1) {
-		switch (ch) {
-		case 'A':
-			run.want |= NAMES_ASN;
-			break;
-		case 'a':
-			astable_free(astable);
-			astable = main_astable(optarg);
-			break;
-		case 'j':
-			run.form = RUN_JSON;
-			break;
-		case 'l':
-			run.form = RUN_LIST;
-			break;
-		case 'n':
-			run.with_names = 0;
-			break;
-		case 't':
-			main_hint(&run.trace, optarg);
-			break;
-		default:
-			usage();
-		}
-	}
-	if (argc != optind)
-		usage();
-	if (run.with_names)
-		run.want |= NAMES_NAME;
-	run.names = &names;
-	run.astable = astable;
-	run.out = stdout;
-	run.err = stderr;
-	run.width = main_width();
-
-	lock_root();
-	main_signals();
-	run.in = main_start_reader();
-	if (run.want != 0)
-		main_start_names(&names, run.in);
+	a->run.names = &names;
+	if (a->run.want != 0)
+		main_start_names(&names, a->run.in);
 	else
 		names_init(&names, -1, -1);
 	close(STDIN_FILENO);
 	/* Seeds its tables from a file, so while that is possible. */
 	json_object_seed(0);
 	lock_parent();
+}
 
-	rc = run_decode(&run);
+static int
+main_output(int rc)
+{
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		fprintf(stderr, "utrace: output: %s\n", strerror(errno));
-		rc = -1;
+		return (EXIT_FAILED);
 	}
-	return (rc == 0 ? EXIT_DONE : EXIT_FAILED);
+	return (rc);
+}
+
+static int
+main_decode(int argc, char *argv[])
+{
+	static struct args a;
+
+	args_decode(&a, argc, argv);
+	lock_root();
+	/* A closed pipe is an error like any other. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* ^C ends the traceroute before us; what it found is to be shown. */
+	if (!isatty(STDIN_FILENO))
+		(void)signal(SIGINT, SIG_IGN);
+	a.run.in = main_start_reader();
+	main_lock(&a);
+	return (main_output(run_decode(&a.run) == 0 ? EXIT_DONE : EXIT_FAILED));
+}
+
+/* Fills the target in, or says why not and exits. */
+static void
+main_target(struct args *a)
+{
+	char why[256];
+
+	if (a->source.known && a->family == FAMILY_MAX)
+		a->family = (enum family)a->source.family;
+	if (lookup_host(a->host, a->family, &a->prober.target, why,
+		sizeof(why)) == -1) {
+		fprintf(stderr, "utrace: %s: %s\n", a->host, why);
+		exit(EXIT_FAILED);
+	}
+	if (!a->source.known)
+		return;
+	if (a->source.family != a->prober.target.family) {
+		fprintf(stderr,
+		    "utrace: -s: the host's address is of the other family\n");
+		exit(EXIT_FAILED);
+	}
+	a->prober.source = a->source.addr;
+}
+
+/* Without the one right that tracing takes: says how to get it, and exits. */
+static void
+main_right(void)
+{
+	char path[4096];
+	ssize_t n;
+
+	if (lock_has_raw())
+		return;
+	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	fprintf(stderr,
+	    "utrace: tracing a host takes the capability CAP_NET_RAW: run it "
+	    "as root, or let everybody trace:\n"
+	    "        setcap cap_net_raw+ep %s\n",
+	    n > 0 ? path : "utrace");
+	exit(EXIT_FAILED);
+}
+
+static int
+main_host(int argc, char *argv[])
+{
+	static struct args a;
+
+	args_host(&a, argc, argv);
+	main_right();
+	(void)signal(SIGPIPE, SIG_IGN);
+	main_target(&a);
+	/* ^C ends the prober; what it found is to be shown. */
+	(void)signal(SIGINT, SIG_IGN);
+	a.run.in = main_start_prober(&a.prober);
+	lock_root();
+	lock_caps();
+	main_lock(&a);
+	return (main_output(host_run(&a.run, &a.prober, a.host)));
 }
 
 int
@@ -243,8 +235,15 @@ main(int argc, char *argv[])
 {
 	main_stdio();
 	log_init("utrace", 0);
-	if (argc < 2 || strcmp(argv[1], "decode") != 0)
-		usage();
+	/* It reads files that its user names. */
+	if (getuid() != geteuid() || getgid() != getegid()) {
+		fprintf(stderr, "utrace: must not be set-user-ID\n");
+		return (EXIT_FAILED);
+	}
+	if (argc < 2)
+		args_usage();
+	if (strcmp(argv[1], "decode") != 0)
+		return (main_host(argc, argv));
 	/* getopt(3) speaks of the program, not of its command. */
 	argv[1] = argv[0];
 	return (main_decode(argc - 1, argv + 1));

@@ -153,6 +153,26 @@ json_pairs(const struct trace *t, const struct align *a)
 	return (pairs);
 }
 
+/* How a trace of our own was made. */
+static int
+json_method(json_t *o, const struct trace *t)
+{
+	static const char *const protos[] = {
+		[PROTO_UDP] = "udp", [PROTO_ICMP] = "icmp", [PROTO_TCP] = "tcp"
+	};
+	json_t *method;
+
+	if (t->by == TRACE_BY_INPUT)
+		return (0);
+	if (t->by == TRACE_BY_NOTHING)
+		method = json_null();
+	else
+		method = json_string(
+		    t->by == TRACE_BY_REQUEST ? "request" : "u-turn");
+	return (json_object_set_new(o, "method", method) |
+	    json_object_set_new(o, "protocol", json_string(protos[t->proto])));
+}
+
 int
 output_json(FILE *out, const struct trace *t, const struct align *a)
 {
@@ -168,6 +188,7 @@ output_json(FILE *out, const struct trace *t, const struct align *a)
 	rc |= json_object_set_new(
 	    target, "address", json_addr(&t->header.target));
 	rc |= json_object_set_new(o, "target", target);
+	rc |= json_method(o, t);
 	n = trace_forward(t, &first);
 	rc |= json_object_set_new(o, "forward", json_way(t, first, n));
 	rc |= json_object_set_new(o, "inflection",

@@ -11,6 +11,15 @@
 
 #include "utrace/hop.h"
 
+/* Whom the way back is known from. */
+enum trace_by {
+	TRACE_BY_INPUT = 0, /* from what is read: decode */
+	TRACE_BY_NOTHING,   /* there is none */
+	TRACE_BY_REQUEST,   /* from the host, asked hop by hop */
+	TRACE_BY_TURN,      /* from probes that it turned */
+	TRACE_BY_MAX
+};
+
 /*
  * One trace, cut into the way there and the way back.  Whoever fills the hops
  * (decode: from a traceroute's lines), the output takes them from here.
@@ -24,6 +33,8 @@ struct trace {
 	ssize_t turn;     /* index of the inflection; -1: not (yet) seen */
 	ssize_t back;     /* index of the first reverse hop; -1: none */
 	ssize_t end;      /* index of the target's last answer; -1: none */
+	enum trace_by by;
+	enum proto proto; /* of its probes, unless it was read */
 	int prefix;       /* the host answers from a hop prefix */
 	struct hop hops[HOP_TTL_MAX];
 };

@@ -65,7 +65,7 @@ run_line_end(struct run *r, char kind)
 }
 
 /* What the table and the DNS say of a hop. */
-static void
+void
 run_fill(struct run *r, struct hop *h)
 {
 	struct names_reply reply;
@@ -151,7 +151,7 @@ run_lines(struct run *r, int all)
 }
 
 /* Names that the client printed, and nobody wants to see. */
-static void
+void
 run_unname(struct trace *t)
 {
 	size_t i, k;
@@ -274,6 +274,15 @@ run_message(struct run *r)
 	return (rc == -1 ? -1 : 1);
 }
 
+void
+run_names(const struct run *r)
+{
+	if (r->names->gave_up)
+		fprintf(r->err, "utrace: %s: some names are left out\n",
+		    r->names->gave_up == NAMES_SLOW ? "the DNS is slow"
+						    : "the resolver failed");
+}
+
 int
 run_decode(struct run *r)
 {
@@ -298,10 +307,7 @@ run_decode(struct run *r)
 	r->text = NULL;
 	if (rc == -1)
 		return (-1);
-	if (r->names->gave_up)
-		fprintf(r->err, "utrace: %s: some names are left out\n",
-		    r->names->gave_up == NAMES_SLOW ? "the DNS is slow"
-						    : "the resolver failed");
+	run_names(r);
 	if (r->nhops == 0) {
 		fprintf(r->err, "utrace: no line was one of traceroute's\n");
 		return (-1);

@@ -50,4 +50,11 @@ struct run {
  */
 int run_decode(struct run *);
 
+/* run_fill: names and AS numbers of a hop, as the table and the DNS say. */
+void run_fill(struct run *, struct hop *);
+/* run_names: what is to be said of how that went, on err. */
+void run_names(const struct run *);
+/* run_unname: names that nobody wants to see. */
+void run_unname(struct trace *);
+
 #endif /* UTRACE_RUN_H */

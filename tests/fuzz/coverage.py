@@ -27,9 +27,11 @@ LEAST = 95.0
 LEAST_FILE = 90.0
 GROUPS = {
     "parsers": ["engine/parse.c", "engine/reader.c", "engine/ext.c",
-                "engine/ask.c", "priv/handup.c", "priv/request.c"],
+                "engine/ask.c", "priv/handup.c", "priv/request.c",
+                "utrace/answer.c", "utrace/extension.c"],
     "matchers": ["priv/match*.c"],
-    "builders": ["priv/build*.c", "priv/checksum.c", "common/wire.c"],
+    "builders": ["priv/build*.c", "priv/checksum.c", "common/wire.c",
+                 "utrace/flow.c"],
     "imsg": ["common/imsg*.c", "common/ibuf*.c"],
     "messages": ["common/msg*.c"],
 }
@@ -75,7 +77,7 @@ def main():
                                    name[len("fuzz_"):])], profiles, name)
     # A program whose source is gone is a leftover.
     for source in sorted(
-            source for folder in ("common", "priv", "engine")
+            source for folder in ("common", "priv", "engine", "utrace")
             for source in glob.glob("tests/unit/%s/test_*.c" % folder)):
         program = os.path.join(folder, source[:-2])
         programs.append(program)

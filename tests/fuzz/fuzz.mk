@@ -39,10 +39,10 @@ endif
 FUZZ_SHARED := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fuzz/fuzz_%.c \
 	tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_LIBS := $(B)/libuturnd.a $(B)/libuturnctl.a $(B)/libpriv.a \
-	$(B)/libengine.a $(B)/libcommon.a
+	$(B)/libengine.a $(B)/libutrace.a $(B)/libcommon.a
 FUZZ_PROGRAMS := $(FUZZ:%=$(B)/tests/fuzz/%)
 # The unit tests of what reads and writes untrusted bytes.
-FUZZ_UNIT := $(foreach p,common priv engine,$(patsubst %.c,$(B)/%,\
+FUZZ_UNIT := $(foreach p,common priv engine utrace,$(patsubst %.c,$(B)/%,\
 	$(wildcard tests/unit/$(p)/test_*.c)))
 
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_SHARED) $(FUZZ_LIBS) \

@@ -220,6 +220,67 @@ def extensions():
                      bytes([how, length, 1, 0]) + data)
 
 
+def answers():
+    """Two bytes: flow, what is mended; then the packet, see fuzz_answer.c."""
+    for v in (4, 6):
+        length = 32 if v == 4 else 16
+        for proto in range(3):
+            how = v // 6 | proto << 1
+            for name, obj in objects().items():
+                ext = b"\x20\0\0\0" + obj
+                total = sum(struct.unpack("!%dH" % (len(ext) // 2), ext))
+                while total >> 16:
+                    total = (total & 0xffff) + (total >> 16)
+                ext = ext[:2] + struct.pack("!H", 0xffff - total) + ext[4:]
+                save("answer", "%d-%d-%s" % (v, proto, name),
+                     bytes([how, 3]) + answer_error(v, length, ext))
+            save("answer", "%d-%d-asked" % (v, proto),
+                 bytes([how, 7]) + answer_error(v, 0, b""))
+            save("answer", "%d-%d-unreach" % (v, proto),
+                 bytes([how, 3]) + answer_error(v, 0, b"", True))
+            save("answer", "%d-%d-direct" % (v, proto), bytes([how, 1]) +
+                 answer_direct(v, proto))
+            hop = bytes(10) + b"\xff\xff" + bytes([203, 0, 113, 1]) + bytes(8)
+            for status, rest in ((0, hop), (1, b""), (0, b"")):
+                save("answer", "%d-%d-reply-%d-%d" % (v, proto, status,
+                                                      len(rest)),
+                     bytes([how, 1]) + answer_reply(v, status, rest))
+
+
+def answer_error(v, length, ext, unreach=False):
+    head = ip(v, ROUTER[v], CLIENT[v], 60)
+    body = Raw(bytes(128) + ext)
+    if v == 4:
+        kind = 3 if unreach else 11
+        return bytes(head / ICMP(type=kind, code=0, reserved=0,
+                                 length=length) / body)
+    kind = 1 if unreach else 3
+    head.nh = 58
+    return bytes(head / Raw(bytes([kind, 0, 0, 0, length, 0, 0, 0]) +
+                            bytes(body)))
+
+
+def answer_direct(v, proto):
+    head = ip(v, HOST[v], CLIENT[v], 60)
+    if proto == 0:
+        return bytes(head / UDP(sport=33434, dport=40001) / Raw(
+            b"\x47\x11\0\0"))
+    if proto == 2:
+        return bytes(head / TCP(sport=80, dport=40001, flags="SA",
+                                ack=0xbeef4712))
+    if v == 4:
+        return bytes(head / ICMP(type=0, id=0xbeef, seq=0x4711))
+    return bytes(head / ICMPv6EchoReply(id=0xbeef, seq=0x4711))
+
+
+def answer_reply(v, status, rest):
+    head = ip(v, HOST[v], CLIENT[v], 60)
+    data = Raw(bytes([status, 0, 0, 0]) + rest)
+    if v == 4:
+        return bytes(head / ICMP(type=0, code=1, id=0x4711, seq=0) / data)
+    return bytes(head / ICMPv6EchoReply(code=1, id=0x4711, seq=0) / data)
+
+
 def message(kind, data=b"", mark=0):
     return struct.pack("=IIII", kind, 16 + len(data) | mark, 1, 2) + data
 
@@ -500,8 +561,8 @@ def replies():
 def main():
     for old in glob.glob(os.path.join(CORPUS, "*", "seed-*")):
         os.unlink(old)
-    for part in (handup, match, parse, requests, extensions, streams, orders, engine,
-                 coders, confs, control, replies):
+    for part in (handup, match, parse, requests, extensions, answers, streams,
+                 orders, engine, coders, confs, control, replies):
         part()
     return 0
 

@@ -296,7 +296,7 @@ def test_table_file(tmp_path):
 @pytest.mark.parametrize("argv", (
     [], ["-x"], ["decode", "-x"], ["decode", "host"], ["decode", "-t", "x"],
     ["decode", "-t", "0"], ["decode", "-t", "256"], ["decode", "-a"],
-    ["encode"]), ids=" ".join)
+    ["host", "more"], ["-x", "host"], ["-4"]), ids=" ".join)
 def test_usage(argv):
     p = subprocess.run([UTRACE, *argv], stdin=subprocess.DEVNULL,
                        capture_output=True, text=True, timeout=60, check=False)

@@ -12,7 +12,7 @@
 #include "common/sandbox.h"
 
 /*
- * What the tests of the three filters share.  Each call is tried under the
+ * What the filters' tests share.  Each call is tried under the
  * real filter, in a child of its own, since a filter can't be undone.  The
  * child has no descriptors but 0, 1 and 2.
  */

@@ -1,7 +1,7 @@
 # The filters' tests: each links the archive of its own process and common.
 # `make golden` writes the filters' texts anew; the difference is for review.
 
-SANDBOX	:= priv engine uturnd
+SANDBOX	:= priv engine uturnd utrace
 SANDBOX_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/sandbox/test_*.c))
 SANDBOX_OBJS := $(B)/tests/sandbox/filter.o $(B)/tests/sandbox/dangerous.o
 define sandbox
