@@ -30,9 +30,9 @@ WARN	:= -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes \
 	-Wsign-compare -Wformat=2 -Wvla -Wundef -Wwrite-strings
 WERROR	?= -Werror
 HARDEN	:= -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
-	-fstack-clash-protection -fcf-protection -fPIE
+	-fstack-clash-protection -fcf-protection -fPIE -fno-plt
 HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack
-OPT	:= -O2 -g
+OPT	:= -O3 -g
 ifeq ($(VARIANT),san)
 HARDEN	:= -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -fPIE

@@ -8,20 +8,36 @@
 #include "priv/record.h"
 #include "priv/records_int.h"
 
-/* What is hashed; without padding. */
-struct record_key {
+/*
+ * Where a packet belongs: the flow it is about, and what only we and whoever
+ * saw the turned probe know.  Only the flow is hashed, so that one hash leads
+ * to both indexes: a secret is nobody's choice, and spreads by itself whatever
+ * flow it belongs to.
+ */
+struct record_flow {
 	struct addr client;
-	uint8_t flow[4];   /* ports as sent, or identifier and sequence */
-	uint8_t secret[4]; /* EXACT: what only we know; FLOW: zero */
+	uint8_t flow[4]; /* ports as sent, or identifier and sequence */
 	uint32_t family;
 	uint32_t proto;
 };
-_Static_assert(sizeof(struct record_key) == 32, "no padding is hashed");
+struct record_key {
+	struct record_flow flow;
+	uint32_t secret;
+};
+_Static_assert(sizeof(struct record_flow) == 28, "no padding is hashed");
 
-static uint32_t
-records_bucket(const struct records *rs, const struct record_key *k)
+/* An odd number with bits everywhere, to spread a secret: 2^64 / phi. */
+#define RECORDS_SPREAD 0x9e3779b97f4a7c15ULL
+
+static void
+records_buckets(const struct records *rs, const struct record_key *k,
+    uint32_t bucket[RECORD_INDEX_MAX])
 {
-	return ((uint32_t)keyed_hash(rs->key, k, sizeof(*k)) & rs->mask);
+	uint64_t h = keyed_hash(rs->key, &k->flow, sizeof(k->flow));
+
+	bucket[RECORD_FLOW] = (uint32_t)h & rs->mask;
+	bucket[RECORD_EXACT] =
+	    (uint32_t)((h + k->secret * RECORDS_SPREAD) >> 32) & rs->mask;
 }
 
 /*
@@ -36,36 +52,35 @@ records_secret_is_id(enum family f, enum proto proto)
 }
 
 static void
-records_key(const struct record *rec, struct record_key k[RECORD_INDEX_MAX])
+records_key(const struct record *rec, struct record_key *k)
 {
-	struct record_key *f = &k[RECORD_FLOW], *x = &k[RECORD_EXACT];
+	struct record_flow *f = &k->flow;
 	enum proto proto = record_proto(rec);
 
-	memset(f, 0, sizeof(*f));
+	memset(k, 0, sizeof(*k));
 	f->client = *record_to(rec);
 	f->family = (uint32_t)rec->probe.family;
 	f->proto = (uint32_t)proto;
 	memcpy(f->flow, rec->sent_l4 + (proto == PROTO_ICMP ? 4 : 0),
 	    sizeof(f->flow));
-	*x = *f;
 	if (records_secret_is_id(rec->probe.family, proto))
-		wire_put16(x->secret, rec->ip_id);
+		k->secret = rec->ip_id;
 	else
-		memcpy(x->secret, rec->cookie, sizeof(x->secret));
+		k->secret = wire_get32(rec->cookie);
 }
 
 void
 records_index(struct records *rs, struct record *rec)
 {
-	struct record_key k[RECORD_INDEX_MAX];
+	struct record_key k;
 	uint32_t slot = records_id(rs, rec).slot, *head;
 	struct record_link *l = &rs->links[slot];
 	int i;
 
-	records_key(rec, k);
+	records_key(rec, &k);
+	records_buckets(rs, &k, l->bucket);
 	for (i = 0; i < RECORD_INDEX_MAX; i++) {
 		/* The newest first: it is the likeliest to be asked for. */
-		l->bucket[i] = records_bucket(rs, &k[i]);
 		head = &rs->buckets[i][l->bucket[i]];
 		l->prev[i] = RECORD_NONE;
 		l->next[i] = *head;
@@ -99,21 +114,23 @@ records_unindex(struct records *rs, struct record *rec)
 static int
 records_match_flow(const struct match *m, struct record_key *k)
 {
+	struct record_flow *f = &k->flow;
+
 	memset(k, 0, sizeof(*k));
-	k->client = m->client;
-	k->family = (uint32_t)m->family;
-	k->proto = (uint32_t)m->proto;
+	f->client = m->client;
+	f->family = (uint32_t)m->family;
+	f->proto = (uint32_t)m->proto;
 	if (m->kind == MATCH_RESET || m->kind == MATCH_SYNACK) {
-		memcpy(k->flow, m->l4 + 2, 2);
-		memcpy(k->flow + 2, m->l4, 2);
+		memcpy(f->flow, m->l4 + 2, 2);
+		memcpy(f->flow + 2, m->l4, 2);
 		return (0);
 	}
 	if (m->proto == PROTO_ICMP) {
 		if (m->l4len < 8)
 			return (-1);
-		memcpy(k->flow, m->l4 + 4, sizeof(k->flow));
+		memcpy(f->flow, m->l4 + 4, sizeof(f->flow));
 	} else
-		memcpy(k->flow, m->l4, sizeof(k->flow));
+		memcpy(f->flow, m->l4, sizeof(f->flow));
 	return (0);
 }
 
@@ -125,24 +142,24 @@ static int
 records_match_secret(const struct match *m, struct record_key *k)
 {
 	if (m->kind == MATCH_RESET || m->kind == MATCH_SYNACK) {
-		wire_put32(k->secret, wire_get32(m->ack) - 1);
+		k->secret = wire_get32(m->ack) - 1;
 		return (0);
 	}
 	if (records_secret_is_id(m->family, m->proto)) {
 		if (m->kind != MATCH_ERROR)
 			return (-1);
-		wire_put16(k->secret, m->quoted_id);
+		k->secret = m->quoted_id;
 		return (0);
 	}
 	if (m->proto == PROTO_TCP) {
 		if (m->l4len < 8)
 			return (-1);
-		memcpy(k->secret, m->l4 + 4, sizeof(k->secret));
+		k->secret = wire_get32(m->l4 + 4);
 		return (0);
 	}
-	if (m->cookielen < sizeof(k->secret))
+	if (m->cookielen < 4)
 		return (-1);
-	memcpy(k->secret, m->cookie, sizeof(k->secret));
+	k->secret = wire_get32(m->cookie);
 	return (0);
 }
 
@@ -151,15 +168,15 @@ records_match_secret(const struct match *m, struct record_key *k)
  * that was answered before, else one in flight that is near.
  */
 static enum match_verdict
-records_walk(struct records *rs, enum record_index x,
-    const struct record_key *k, const struct match *m, struct record **rp)
+records_walk(struct records *rs, enum record_index x, uint32_t bucket,
+    const struct match *m, struct record **rp)
 {
 	enum match_verdict best = MATCH_IS_NOTHING;
 	enum match_agreement a;
 	struct record *rec;
 	uint32_t slot, steps;
 
-	slot = rs->buckets[x][records_bucket(rs, k)];
+	slot = rs->buckets[x][bucket];
 	for (steps = 0; slot != RECORD_NONE && steps < RECORD_WALK_MAX;
 	     steps++, slot = rs->links[slot].next[x]) {
 		rec = &rs->recs[slot];
@@ -182,17 +199,20 @@ records_walk(struct records *rs, enum record_index x,
 enum match_verdict
 records_match(struct records *rs, const struct match *m, struct record **rp)
 {
-	struct record_key flow, exact;
+	uint32_t bucket[RECORD_INDEX_MAX];
+	struct record_key k;
 	enum match_verdict v;
+	int bears;
 
 	*rp = NULL;
-	if (records_match_flow(m, &flow) == -1)
+	if (records_match_flow(m, &k) == -1)
 		return (MATCH_IS_NOTHING);
-	exact = flow;
-	if (records_match_secret(m, &exact) == 0) {
-		v = records_walk(rs, RECORD_EXACT, &exact, m, rp);
+	bears = records_match_secret(m, &k) == 0;
+	records_buckets(rs, &k, bucket);
+	if (bears) {
+		v = records_walk(rs, RECORD_EXACT, bucket[RECORD_EXACT], m, rp);
 		if (v == MATCH_IS_FIRST || v == MATCH_IS_DUPLICATE)
 			return (v);
 	}
-	return (records_walk(rs, RECORD_FLOW, &flow, m, rp));
+	return (records_walk(rs, RECORD_FLOW, bucket[RECORD_FLOW], m, rp));
 }
