@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 /*
- * On which processor a process runs.  To wake a process on a processor that
+ * On which processor the engine runs.  To wake a process on a processor that
  * sleeps takes longer than all that is done for a packet; so while there is
- * little to do engine and packet process share one, and under load they are
- * free to use two.
+ * little to do the engine is where the packet process is, and under load it is
+ * free to use another one.
  */
 #define PLACE_ANYWHERE UINT32_MAX
 

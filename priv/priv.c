@@ -195,13 +195,15 @@ priv_engine_write(struct priv *p)
 		priv_violation(p, "engine: write: %s", strerror(errno));
 }
 
-/* The engine first: it decides while we give verdicts. */
+/* Where it has to decide the engine is first: it does while we go on. */
 static void
 priv_write(struct priv *p)
 {
 	const struct record *oldest;
 
-	priv_engine_write(p);
+	if (p->asked)
+		priv_engine_write(p);
+	p->asked = 0;
 	priv_flush(p);
 	oldest = records_due(p->records, RECORD_Q_ORDER, INT64_MAX);
 	if (nfqueue_flush_all(
@@ -210,6 +212,7 @@ priv_write(struct priv *p)
 		(void)imsgbuf_write(&p->controller);
 		_exit(EXIT_LOST);
 	}
+	priv_engine_write(p);
 	if (imsgbuf_queuelen(&p->controller) > 0 &&
 	    imsgbuf_write(&p->controller) == -1 && errno != EPIPE)
 		priv_violation(p, "controller: write: %s", strerror(errno));
@@ -220,10 +223,7 @@ static void
 priv_share(struct priv *p)
 {
 	if (p->taken == 0 || p->state != MSG_RUN || p->paused ||
-	    !share_turn(&p->share, p->taken, place_here(), p->now))
-		return;
-	/* Where one can't be moved, neither is the other. */
-	if (place_on(&p->place, p->share.cpu) == -1)
+	    !share_turn(&p->share, p->taken, p->here, p->now))
 		return;
 	/* No buffer: the engine stays where it is until the next change. */
 	if (msg_put_u32(&p->engine, MSG_PLACE, 0, p->share.cpu) == -1)
@@ -281,9 +281,9 @@ priv_exchange(struct priv *p)
 {
 	int i;
 
-	for (i = 0; i < PRIV_ROUNDS && p->share.cpu != PLACE_ANYWHERE &&
-	     imsgbuf_queuelen(&p->engine) > 0;
+	for (i = 0; i < PRIV_ROUNDS && p->share.cpu == p->here && p->asked;
 	     i++) {
+		p->asked = 0;
 		priv_engine_write(p);
 		priv_engine_read(p);
 		priv_network(p, NULL);
@@ -307,6 +307,7 @@ priv_loop(struct priv *p)
 			priv_end(p, EXIT_LOST);
 		}
 		p->now = loop_now();
+		p->here = place_here();
 		if (loop_readable(&pfds[SLOT_CONTROLLER]))
 			priv_controller_read(p);
 		if (p->stopping)
@@ -346,7 +347,6 @@ priv_main(void)
 	log_setverbose(init.verbose);
 	priv_open(p, &init);
 	priv_borders(p);
-	place_init(&p->place);
 	share_init(&p->share);
 	priv_lock_up(p, &init, parent);
 	p->state = MSG_READY;

@@ -56,7 +56,6 @@ static const struct sandbox_call priv_calls[] = {
 	ON("pread64", PRIV_FD_FIGURES, "the kernel's figures of the queue"),
 	FILTER(PRIV_FD_CAPTURE4),
 	FILTER(PRIV_FD_CAPTURE6),
-	ON("sched_setaffinity", 0, "where it runs itself"),
 	PLAIN("ppoll", "the wait of the loop"),
 	PLAIN("clock_gettime", "where the vDSO has no fast clock"),
 	PLAIN("exit_group", "the end"),

@@ -10,6 +10,7 @@ share_init(struct share *s)
 {
 	s->cpu = PLACE_ANYWHERE;
 	s->until = 0;
+	s->elsewhere = 0;
 }
 
 int
@@ -17,14 +18,21 @@ share_turn(struct share *s, size_t n, uint32_t here, int64_t now)
 {
 	int was = s->cpu != PLACE_ANYWHERE;
 
-	if (n >= SHARE_BUSY || (was && now >= s->until)) {
+	if (n >= SHARE_BUSY) {
 		s->cpu = PLACE_ANYWHERE;
 		s->until = now + SHARE_FREE_NS;
+		s->elsewhere = 0;
 		return (was);
 	}
-	if (was || now < s->until || here == PLACE_ANYWHERE)
+	if (here == PLACE_ANYWHERE || now < s->until)
+		return (0);
+	if (here == s->cpu) {
+		s->elsewhere = 0;
+		return (0);
+	}
+	if (was && ++s->elsewhere < SHARE_MOVED)
 		return (0);
 	s->cpu = here;
-	s->until = now + SHARE_KEEP_NS;
+	s->elsewhere = 0;
 	return (1);
 }

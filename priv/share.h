@@ -12,25 +12,28 @@
 #include "common/place.h"
 
 /*
- * Whether engine and packet process share one processor (common/place.h).
- * Pure but for the clock that the caller brings.
+ * Whether the engine is to share the packet process's processor
+ * (common/place.h).  The scheduler puts the packet process where the packets
+ * come in; the engine is made to follow it.  Pure but for the clock that the
+ * caller brings.
  */
 struct share {
-	uint32_t cpu;  /* shared, or PLACE_ANYWHERE */
-	int64_t until; /* ns: of the sharing, or before the next one */
+	uint32_t cpu;           /* the engine's, or PLACE_ANYWHERE */
+	int64_t until;          /* ns: not before that */
+	unsigned int elsewhere; /* turns in a row that ran on another one */
 };
 
 /* Packets in one read from which on two processors are worth their wake-ups. */
 #define SHARE_BUSY 32
-/* So long both are free after such a read; or the sharing lasts before the
- * scheduler may choose another place. */
+/* So long the engine is free after such a read. */
 #define SHARE_FREE_NS 1000000000LL
-#define SHARE_KEEP_NS 10000000000LL
+/* So many turns elsewhere are no chance any more. */
+#define SHARE_MOVED 8
 
 void share_init(struct share *);
 /*
  * share_turn: after a turn of the loop that took n packets, n > 0; here is
- * the processor that runs it.  Returns 1 if the place changed: s->cpu.
+ * the processor that ran it.  Returns 1 if the engine's place changed: s->cpu.
  */
 int share_turn(struct share *, size_t n, uint32_t here, int64_t now);
 

@@ -31,9 +31,10 @@ struct priv {
 	enum msg_state state;
 	int stopping; /* STOP was received */
 	int paused;
-	int asked;    /* what waits for the engine waits for its orders, too */
-	int64_t now;  /* of this turn of the loop, ns */
-	size_t taken; /* packets of the queue, in this turn */
+	int asked;     /* what waits for the engine waits for its orders, too */
+	uint32_t here; /* the processor that runs this turn */
+	int64_t now;   /* of this turn of the loop, ns */
+	size_t taken;  /* packets of the queue, in this turn */
 
 	struct nfqueue *queue;
 	struct rawsock *raw;
@@ -41,7 +42,6 @@ struct priv {
 	struct records *records;
 	struct orders orders;
 	struct outbox outbox;
-	struct place place;
 	struct share share;
 
 	struct policy *policy; /* in force */

@@ -11,30 +11,45 @@
 
 #include "priv/share.h"
 
-/* Calm: shared where the packet process is, and not moved by and by. */
+/* Calm: the engine is where the packet process is. */
 static void
 calm(void **state)
 {
 	struct share s;
-	int64_t now = 5;
 
 	(void)state;
 	share_init(&s);
 	assert_int_equal(s.cpu, PLACE_ANYWHERE);
-	assert_int_equal(share_turn(&s, 1, PLACE_ANYWHERE, now), 0);
-	assert_int_equal(share_turn(&s, 1, 3, now), 1);
-	assert_int_equal(s.cpu, 3);
-	assert_int_equal(share_turn(&s, SHARE_BUSY - 1, 2, now + 1), 0);
-	assert_int_equal(s.cpu, 3);
-
-	/* Now and then the scheduler may choose, a while later we do. */
-	now += SHARE_KEEP_NS;
-	assert_int_equal(share_turn(&s, 1, 3, now - 1), 0);
-	assert_int_equal(share_turn(&s, 1, 3, now), 1);
+	assert_int_equal(share_turn(&s, 1, PLACE_ANYWHERE, 5), 0);
 	assert_int_equal(s.cpu, PLACE_ANYWHERE);
-	assert_int_equal(share_turn(&s, 1, 2, now + SHARE_FREE_NS - 1), 0);
-	assert_int_equal(share_turn(&s, 1, 2, now + SHARE_FREE_NS), 1);
+	assert_int_equal(share_turn(&s, 1, 3, 5), 1);
+	assert_int_equal(s.cpu, 3);
+	assert_int_equal(share_turn(&s, SHARE_BUSY - 1, 3, 6), 0);
+	assert_int_equal(share_turn(&s, 1, PLACE_ANYWHERE, 7), 0);
+	assert_int_equal(s.cpu, 3);
+}
+
+/* It follows, but not for a turn or two. */
+static void
+follows(void **state)
+{
+	struct share s;
+	int i;
+
+	(void)state;
+	share_init(&s);
+	assert_int_equal(share_turn(&s, 1, 3, 5), 1);
+	for (i = 1; i < SHARE_MOVED; i++)
+		assert_int_equal(share_turn(&s, 1, 2, 6), 0);
+	/* Back again: the count begins anew. */
+	assert_int_equal(share_turn(&s, 1, 3, 6), 0);
+	for (i = 1; i < SHARE_MOVED; i++)
+		assert_int_equal(share_turn(&s, 1, 2, 6), 0);
+	assert_int_equal(s.cpu, 3);
+	assert_int_equal(share_turn(&s, 1, 2, 6), 1);
 	assert_int_equal(s.cpu, 2);
+	for (i = 1; i < SHARE_MOVED; i++)
+		assert_int_equal(share_turn(&s, 1, 3, 6), 0);
 }
 
 static void
@@ -60,6 +75,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calm),
+		cmocka_unit_test(follows),
 		cmocka_unit_test(busy),
 	};
 
