@@ -37,10 +37,10 @@ def up(bench, slot=0, gen=1, family=4, proto=0, ttl=2, relay=1, turn=0,
         len(head) if headlen is None else headlen) + head)
 
 
-def met(slot=0, gen=1, kind=0, client=0, icmp=(11, 0), ext=0, rtt=1000,
-        data=b"", datalen=None, router=bytes((192, 0, 2, 1)) + bytes(12)):
-    return message(MATCH, struct.pack("=IIBBBBB", slot, gen, kind, client,
-                                      *icmp, ext) + router
+def met(slot=0, gen=1, kind=0, client=0, answered=0, icmp=(11, 0), ext=0,
+        rtt=1000, data=b"", datalen=None, router=bytes((192, 0, 2, 1)) + bytes(12)):
+    return message(MATCH, struct.pack("=IIBBBBBB", slot, gen, kind, client,
+                                      answered, *icmp, ext) + router
                    + struct.pack("=QH", rtt, len(data) if datalen is None
                                  else datalen) + data)
 
@@ -139,8 +139,8 @@ def test_types_of_other_borders(bench, kind):
 @pytest.mark.parametrize("kind, size, fault", (
     (PROBE, 19, "PROBE: 19 bytes, 20..148 allowed"),
     (PROBE, 149, "PROBE: 149 bytes, 20..148 allowed"),
-    (PROBE, 615, "PROBE: 615 bytes, 20..148 allowed"),
-    (MATCH, 38, "MATCH: 38 bytes, 39..615 allowed"),
+    (PROBE, 616, "PROBE: 616 bytes, 20..148 allowed"),
+    (MATCH, 39, "MATCH: 39 bytes, 40..616 allowed"),
     (EXPIRED, 0, "EXPIRED: 0 bytes, 9..9 allowed"),
     (EXPIRED, 10, "EXPIRED: 10 bytes, 9..9 allowed"),
 ))
@@ -148,7 +148,7 @@ def test_sizes(bench, kind, size, fault):
     refused(bench, fault, message(kind, bytes(size)))
 
 
-@pytest.mark.parametrize("length", (0, 15, 632, 0x10000, 0x7fffffff,
+@pytest.mark.parametrize("length", (0, 15, 633, 0x10000, 0x7fffffff,
                                     0xffffffff), ids=hex)
 def test_lengths(bench, length):
     refused(bench, "broken stream.*", message(PROBE, bytes(40), length))
