@@ -19,6 +19,24 @@ bench_is_source(const struct bench *b, const struct bench_probe *s)
 	return (!addr_is_martian(f, a) && !policy_is_own(b->policy, f, a));
 }
 
+/* Nor was it ours when the probe came, before a reload. */
+static int
+bench_was_source(const struct bench *b, const struct bench_probe *s)
+{
+	const struct policy_listen *l = &s->probe.listen;
+	const struct addr *a = &s->met.router;
+	struct addr net = *a;
+
+	if (!bench_is_source(b, s) || addr_equal(a, &l->addr) ||
+	    (!addr_is_zero(&l->hop_addr) && addr_equal(a, &l->hop_addr)) ||
+	    (!addr_is_zero(&l->public_addr) && addr_equal(a, &l->public_addr)))
+		return (0);
+	if (l->hop_prefix_len == 0)
+		return (1);
+	addr_mask(l->family, &net, l->hop_prefix_len);
+	return (!addr_equal(&net, &l->hop_prefix));
+}
+
 /* Nothing about what was met is left to decide. */
 static int
 bench_is_plain(const struct bench *b, const struct bench_probe *s)
@@ -49,13 +67,14 @@ bench_ahead_forms(
 
 	switch (relay) {
 	case RELAY_ROUTER:
-		router = bench_is_source(b, s);
+		router = bench_was_source(b, s);
 		own = !router;
 		break;
 	case RELAY_BOTH:
-		router = check_answer_len(&s->probe, 0) +
-			check_answer_len(&s->probe, b->answer.flags) <=
-		    5 * s->probe.len;
+		router = bench_was_source(b, s) &&
+		    check_answer_len(&s->probe, 0) +
+			    check_answer_len(&s->probe, b->answer.flags) <=
+			5 * s->probe.len;
 		break;
 	default:
 		break;
