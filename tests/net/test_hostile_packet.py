@@ -100,6 +100,7 @@ def test_probe_not_newer(bench, second):
     ({"gen": 0}, "not the slot's generation"),
     ({"kind": 4}, "bad kind of match"),
     ({"client": 2}, "from_client is not 0 or 1"),
+    ({"answered": 2}, "answered is not 0 or 1"),
     ({"kind": 1}, "ICMP fields without an error"),
     ({"kind": 1, "icmp": (0, 0)}, "an echo reply to no mirrored.*"),
     ({"kind": 2, "icmp": (0, 0)}, "a reset to no mirrored SYN"),
@@ -126,6 +127,48 @@ def test_match_out_of_range(bench, fields, fault):
 ))
 def test_out_of_state(bench, first, second, fault):
     refused(bench, fault, up(bench, **first), second)
+
+
+LIE = "MATCH: answered without having been told to"
+
+
+@pytest.mark.parametrize("first, second, fault", (
+    # Of the client's answer, of another error, of a reply.
+    ({}, met(answered=1, client=1), LIE),
+    ({}, met(answered=1, icmp=(11, 1)), LIE),
+    ({}, met(answered=1, icmp=(3, 13)), LIE),
+    ({}, met(answered=1, icmp=(3, 3), client=1), LIE),
+    # Too late, twice, of what was never turned.
+    ({}, over(kind=SETTLE) + met(answered=1), LIE),
+    ({}, met(answered=1) * 2, "MATCH: no turned probe that waits.*"),
+    ({}, met() + met(answered=1), "MATCH: no turned probe that waits.*"),
+    ({}, met(answered=1) + over(kind=SETTLE), "EXPIRED: no turned UDP.*"),
+    ({"ttl": 1}, met(answered=1), "MATCH: no turned probe that waits.*"),
+    ({"observe": 1}, met(answered=1), "MATCH: no turned probe that waits.*"),
+))
+def test_answered_lies(bench, first, second, fault):
+    refused(bench, fault, up(bench, **first), second)
+
+
+@pytest.mark.parametrize("family", (4, 6))
+@pytest.mark.parametrize("length, relay, ahead", (
+    (60, 0, {4: 0x8a, 6: 0x80}), (80, 0, {4: 0x8e, 6: 0x8e}),
+    (60, 2, {4: 0x8e, 6: 0x80}), (300, 1, {4: 0x8e, 6: 0x8e})))
+def test_answered(bench, family, length, relay, ahead):
+    """A probe of each size: what is told ahead, and no order for what was
+    answered so; the next probe in that slot is served."""
+    head = bytearray(probe(bench.lab, 1, family, size=length)[:128])
+    head[8 if family == 4 else 7] = 2
+    icmp = {4: (11, 0), 6: (3, 0)}[family]
+    r = play(bench, *[up(bench, gen=g, family=family, relay=relay,
+                         length=length, head=bytes(head))
+                      + met(gen=g, answered=g % 2, icmp=icmp)
+                      for g in (1, 2, 3)], wait="idle:200")
+    check(r)
+    assert [(o["kind"], o["gen"]) for o in r.all("order")] == [
+        ("TURN", 1), ("TURN", 2), ("ANSWER", 2), ("TURN", 3)], str(r)
+    assert {o["ahead"] for o in r.all("order") if o["kind"] == "TURN"} == {
+        ahead[family]}, str(r)
 
 
 @pytest.mark.parametrize("kind", (
