@@ -264,8 +264,7 @@ bench_packet_final(
 	s->final++;
 }
 
-/* What has just come into the outbox. */
-static void
+void
 bench_packet(
     struct bench *b, struct bench_probe *s, const struct outbox_packet *pkt)
 {
@@ -328,8 +327,10 @@ bench_carried_out(struct bench *b, struct bench_probe *s, size_t packets)
 		FUZZ_CHECK(s->verdicts == !packets);
 		break;
 	case MSG_TURN:
+		check_ahead(&s->probe, b->ahead);
 		if (packets == 1) {
 			FUZZ_CHECK(s->state == BENCH_OUT && s->verdicts == 0);
+			s->ahead = b->ahead;
 			return;
 		}
 		FUZZ_CHECK(s->state == BENCH_PENDING && s->verdicts == 1);
@@ -353,12 +354,13 @@ bench_carried_out(struct bench *b, struct bench_probe *s, size_t packets)
 
 /* Read by hand: what the coders make of it is under test. */
 static void
-bench_read_answer(struct bench *b, const struct imsg *imsg)
+bench_read(struct bench *b, const struct imsg *imsg)
 {
 	const uint8_t *p = imsg->data;
 	size_t len = imsg_get_len(imsg);
 
 	memset(&b->answer, 0, sizeof(b->answer));
+	b->ahead = b->order == MSG_TURN && len == 9 ? p[8] : 0;
 	if (b->order != MSG_ANSWER || len < 11 ||
 	    len > 11 + sizeof(b->answer.obj))
 		return;
@@ -366,6 +368,18 @@ bench_read_answer(struct bench *b, const struct imsg *imsg)
 	b->answer.own_len = p[9];
 	b->answer.router_len = p[10];
 	memcpy(b->answer.obj, p + 11, len - 11);
+}
+
+/* No later probe has its slot. */
+static int
+bench_newest(const struct bench *b, const struct bench_probe *s)
+{
+	const struct bench_probe *later;
+
+	for (later = s + 1; later < b->probes + b->nprobes; later++)
+		if (later->id.slot == s->id.slot)
+			return (0);
+	return (1);
 }
 
 int
@@ -384,7 +398,7 @@ bench_order(struct bench *b, struct imsg *imsg)
 	b->order = imsg_get_type(imsg);
 	FUZZ_CHECK(imsg_get_len(imsg) >= sizeof(id));
 	memcpy(&id, imsg->data, sizeof(id));
-	bench_read_answer(b, imsg);
+	bench_read(b, imsg);
 	before = b->stats;
 	verdicts = b->nverdicts;
 	used = records_used(b->orders.records);
@@ -397,8 +411,11 @@ bench_order(struct bench *b, struct imsg *imsg)
 	FUZZ_CHECK(rc == 0 || (rc == -1 && b->why != NULL));
 	/* Lateness is no violation; what has fields may still be malformed. */
 	if (s != NULL && s->lapsed && b->order != MSG_ANSWER &&
-	    b->order != MSG_REQUEST_STATUS)
+	    b->order != MSG_TURN && b->order != MSG_REQUEST_STATUS)
 		FUZZ_CHECK(rc == 0);
+	/* As if an order had answered it, until its slot has another probe. */
+	if (s != NULL && s->ended_ahead && bench_newest(b, s))
+		FUZZ_CHECK(rc == -1);
 	if (rc == -1)
 		FUZZ_CHECK(memcmp(&before, &b->stats, sizeof(before)) == 0);
 	if (rc == -1 ||

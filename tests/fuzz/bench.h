@@ -47,6 +47,8 @@ struct bench_probe {
 	int settled;
 	int lapsed;             /* its deadline ended it */
 	int own, router, final; /* answers of each form */
+	uint8_t ahead;          /* what TURN said of a plain answer */
+	int ended_ahead;        /* by such an answer */
 	int inflected;
 	size_t answered; /* bytes */
 	struct match met;
@@ -71,6 +73,7 @@ struct bench {
 	unsigned int nverdicts;
 	/* the order that is being carried out */
 	uint32_t order;
+	uint8_t ahead;
 	struct msg_answer answer;
 	int sending;
 	const char *why; /* of the last violation */
@@ -92,6 +95,14 @@ struct bench_probe *bench_hand_up(struct bench *, struct fuzz_in *);
  * which changed nothing.
  */
 int bench_order(struct bench *, struct imsg *);
+/*
+ * bench_ahead: its turned probe has just met something: the answer that was
+ * told ahead goes out if one is due, and only then.  Returns 1: answered.
+ */
+int bench_ahead(struct bench *, struct bench_probe *, struct record *);
+/* bench_packet: what has just come into the outbox is what was allowed. */
+void bench_packet(
+    struct bench *, struct bench_probe *, const struct outbox_packet *);
 /* bench_send: the outbox goes out; bit i % 32 of errors: packet i fails. */
 void bench_send(struct bench *, uint32_t errors);
 /* bench_time: ns pass; with act, what is due is done. */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/msg.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -289,6 +290,34 @@ check_error(const struct check_probe *c, const struct check_error *want,
 	FUZZ_CHECK(words * unit == 128 && b.l4len >= 8 + 128 + 4);
 	FUZZ_CHECK(check_zero(b.l4 + 8 + quote, 128 - quote));
 	check_extension(c, want, b.l4 + 136, b.l4len - 136);
+}
+
+size_t
+check_answer_len(const struct check_probe *c, uint8_t flags)
+{
+	int v4 = c->p.family == FAMILY_V4;
+	size_t len = v4 ? 28 : 48;
+
+	if ((flags & MSG_ANSWER_ADDR) == 0)
+		return (len + (c->len < 128 ? c->len : 128));
+	len += 128 + 4 + 8 + (v4 ? 4 : 16);
+	if (flags & MSG_ANSWER_NAME)
+		len += 8;
+	if (flags & MSG_ANSWER_RTT)
+		len += 8;
+	return (len);
+}
+
+void
+check_ahead(const struct check_probe *c, uint8_t ahead)
+{
+	if (ahead == 0)
+		return;
+	FUZZ_CHECK((ahead & 0x80) != 0 && (ahead & 0x71) == 0);
+	FUZZ_CHECK((ahead & (MSG_ANSWER_NAME | MSG_ANSWER_RTT)) == 0 ||
+	    (ahead & MSG_ANSWER_ADDR) != 0);
+	FUZZ_CHECK(check_answer_len(c, ahead) <=
+	    c->len * (c->listen.relay == RELAY_BOTH ? 5 : 3));
 }
 
 void

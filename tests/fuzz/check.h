@@ -57,6 +57,12 @@ struct check_error {
 void check_error(const struct check_probe *, const struct check_error *,
     const uint8_t *pkt, size_t len);
 
+/* check_answer_len: bytes of an answer in own form without other objects; with
+ * no flags of router form, too. */
+size_t check_answer_len(const struct check_probe *, uint8_t flags);
+/* check_ahead: what TURN may say of an answer: within the sum (3.18). */
+void check_ahead(const struct check_probe *, uint8_t ahead);
+
 /* check_final: 3.14 and the order FINAL; ttl is what it leaves with. */
 void check_final(
     const struct check_probe *, uint8_t ttl, const uint8_t *pkt, size_t len);

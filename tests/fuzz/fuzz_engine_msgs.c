@@ -24,6 +24,7 @@ struct msgs {
 	int asked[POLICY_PENDING_MIN]; /* a request, not a probe */
 	int turned[POLICY_PENDING_MIN];
 	int disposed[POLICY_PENDING_MIN]; /* got its one verdict */
+	int waits[POLICY_PENDING_MIN];    /* neither match nor settle so far */
 };
 
 static void
@@ -44,6 +45,7 @@ msgs_order_answer(struct msgs *m, struct imsg *imsg)
 	FUZZ_CHECK(a.id.gen == p->id.gen && a.id.gen == met->id.gen);
 	FUZZ_CHECK(!m->asked[a.id.slot]);
 	FUZZ_CHECK(m->turned[a.id.slot] && met->kind == MATCH_ERROR);
+	FUZZ_CHECK(!met->answered);
 	v4 = p->family == FAMILY_V4;
 	if (met->icmp_type == (v4 ? 11 : 3))
 		FUZZ_CHECK(met->icmp_code == 0);
@@ -132,15 +134,44 @@ msgs_order_status(struct msgs *m, struct imsg *imsg, uint32_t cause)
 		FUZZ_CHECK(q->len > (v4 ? 32 : 52));
 }
 
-/* An order without a payload of its own. */
+/* What a plain answer bears: as much as ours goes, the name last. */
+static uint8_t
+msgs_ahead(const struct msg_probe *p)
+{
+	static const uint8_t by_worth[] = { MSG_ANSWER_ADDR,
+		MSG_ANSWER_ADDR | MSG_ANSWER_RTT,
+		MSG_ANSWER_ADDR | MSG_ANSWER_RTT | MSG_ANSWER_NAME };
+	struct check_probe c;
+	size_t budget, i;
+	uint8_t flags = 0;
+
+	memset(&c, 0, sizeof(c));
+	c.p.family = p->family;
+	c.len = p->len;
+	budget = c.len * 3;
+	/* Two packets, one sum. */
+	if (p->relay == RELAY_BOTH)
+		budget = c.len * 5 - check_answer_len(&c, 0);
+	for (i = 0; i < sizeof(by_worth); i++)
+		if (check_answer_len(&c, by_worth[i]) <= budget)
+			flags = by_worth[i];
+	return (MSG_TURN_AHEAD | flags);
+}
+
+/* An order without a payload of its own, or TURN. */
 static void
 msgs_order(struct msgs *m, struct imsg *imsg, uint32_t cause)
 {
 	const struct msg_probe *p;
+	struct msg_turn turn;
 	struct msg_id id;
 	const char *why;
 
-	FUZZ_CHECK(msg_get_order(imsg, &id, &why) == 0);
+	if (imsg_get_type(imsg) == MSG_TURN) {
+		FUZZ_CHECK(msg_get_turn(imsg, &turn, &why) == 0);
+		id = turn.id;
+	} else
+		FUZZ_CHECK(msg_get_order(imsg, &id, &why) == 0);
 	FUZZ_CHECK(id.slot < POLICY_PENDING_MIN);
 	p = &m->probe[id.slot];
 	FUZZ_CHECK(id.gen == p->id.gen);
@@ -165,11 +196,13 @@ msgs_order(struct msgs *m, struct imsg *imsg, uint32_t cause)
 		return;
 	case MSG_TURN:
 		FUZZ_CHECK(p->ttl > 1);
+		FUZZ_CHECK(turn.ahead == msgs_ahead(p));
 		/* Else it is passed, whatever is ordered. */
-		m->turned[id.slot] = !p->observe;
+		m->turned[id.slot] = m->waits[id.slot] = !p->observe;
 		return;
 	case MSG_FINAL:
 		FUZZ_CHECK(m->turned[id.slot]);
+		FUZZ_CHECK(cause == MSG_EXPIRED || !m->match[id.slot].answered);
 		if (cause == MSG_EXPIRED)
 			FUZZ_CHECK(p->proto == PROTO_UDP);
 		return;
@@ -209,6 +242,8 @@ msgs_note(struct msgs *m, uint32_t type, const void *p, size_t len)
 	struct msg_probe probe;
 	struct msg_match match;
 	struct msg_request request;
+	enum msg_expiry expiry;
+	struct msg_id id;
 	struct imsg imsg;
 	const char *why;
 
@@ -217,7 +252,7 @@ msgs_note(struct msgs *m, uint32_t type, const void *p, size_t len)
 	    probe.id.slot < POLICY_PENDING_MIN) {
 		m->probe[probe.id.slot] = probe;
 		m->turned[probe.id.slot] = m->asked[probe.id.slot] = 0;
-		m->disposed[probe.id.slot] = 0;
+		m->disposed[probe.id.slot] = m->waits[probe.id.slot] = 0;
 	}
 	if (type == MSG_REQUEST &&
 	    msg_get_request(&imsg, &request, &why) == 0 &&
@@ -225,11 +260,17 @@ msgs_note(struct msgs *m, uint32_t type, const void *p, size_t len)
 		m->request[request.id.slot] = request;
 		m->probe[request.id.slot].id = request.id;
 		m->asked[request.id.slot] = 1;
-		m->turned[request.id.slot] = 0;
+		m->turned[request.id.slot] = m->waits[request.id.slot] = 0;
 	}
+	if (type == MSG_EXPIRED &&
+	    msg_get_expired(&imsg, &id, &expiry, &why) == 0 &&
+	    id.slot < POLICY_PENDING_MIN)
+		m->waits[id.slot] = 0;
 	if (type == MSG_MATCH && msg_get_match(&imsg, &match, &why) == 0 &&
-	    match.id.slot < POLICY_PENDING_MIN)
+	    match.id.slot < POLICY_PENDING_MIN) {
 		m->match[match.id.slot] = match;
+		m->waits[match.id.slot] = 0;
+	}
 	imsg_free(&imsg);
 }
 
@@ -308,6 +349,19 @@ msgs_probe(struct msgs *m, struct bench *b, struct fuzz_in *in, uint8_t op)
 	return (msgs_send(m, b->up));
 }
 
+/* An answer that TURN told of, and the engine is not waited for? */
+static int
+msgs_may_answer(const struct msgs *m, const struct msg_match *mm)
+{
+	uint32_t slot = mm->id.slot;
+	const struct msg_probe *p = &m->probe[slot];
+
+	return (m->waits[slot] && mm->id.gen == p->id.gen && !m->asked[slot] &&
+	    mm->kind == MATCH_ERROR && !mm->from_client &&
+	    mm->icmp_type == (p->family == FAMILY_V4 ? 11 : 3) &&
+	    mm->icmp_code == 0);
+}
+
 static int
 msgs_match(struct msgs *m, struct bench *b, struct fuzz_in *in, uint8_t op)
 {
@@ -316,6 +370,7 @@ msgs_match(struct msgs *m, struct bench *b, struct fuzz_in *in, uint8_t op)
 	struct msg_match mm;
 	const uint8_t *p, *kind;
 	size_t got;
+	int may, rc;
 
 	memset(&mm, 0, sizeof(mm));
 	if (b->nprobes == 0)
@@ -331,6 +386,7 @@ msgs_match(struct msgs *m, struct bench *b, struct fuzz_in *in, uint8_t op)
 		mm.ext_len = fuzz_u8(in);
 	}
 	mm.from_client = op >> 6 & 1;
+	mm.answered = op & 1;
 	fuzz_bytes(in, mm.router.b, 4);
 	/* Zeros of the quote, then what the input says. */
 	got = fuzz_u8(in);
@@ -339,7 +395,11 @@ msgs_match(struct msgs *m, struct bench *b, struct fuzz_in *in, uint8_t op)
 		memcpy(mm.data + EXT_QUOTE, p, got);
 	mm.datalen = (uint16_t)(got > 0 ? EXT_QUOTE + got : 0);
 	FUZZ_CHECK(msg_put_match(b->up, &mm) == 0);
-	return (msgs_send(m, b->up));
+	may = msgs_may_answer(m, &mm);
+	rc = msgs_send(m, b->up);
+	if (mm.answered)
+		FUZZ_CHECK((rc == 0) == may);
+	return (rc);
 }
 
 static int

@@ -62,11 +62,16 @@ orders_order(struct bench *b, struct fuzz_in *in, uint8_t how)
 	size_t objlen;
 
 	memcpy(p, &id, sizeof(id));
+	p[8] = how >> 3 & 0x0f;
+	if (type == MSG_TURN) {
+		p[8] |= how & MSG_TURN_AHEAD;
+		orders_give(b, type, p, sizeof(id) + 1);
+		return;
+	}
 	if (type != MSG_ANSWER) {
 		orders_give(b, type, p, sizeof(id));
 		return;
 	}
-	p[8] = how >> 3 & 0x0f;
 	if (how & 0x80) {
 		own = fuzz_u8(in) % 17 * 4;
 		router = fuzz_u8(in) % 17 * 4;

@@ -187,6 +187,7 @@ coder_children(struct coder *c, uint32_t type, struct imsg *imsg)
 	struct msg_answer answer;
 	struct msg_request request;
 	struct msg_status status;
+	struct msg_turn turn;
 	enum msg_expiry expiry;
 	struct msg_id id;
 	const char *why = NULL;
@@ -206,6 +207,11 @@ coder_children(struct coder *c, uint32_t type, struct imsg *imsg)
 		if (msg_get_expired(imsg, &id, &expiry, &why) == -1)
 			return (-1);
 		return (msg_put_expired(&c->out, id, expiry));
+	case MSG_TURN:
+		if (msg_get_turn(imsg, &turn, &why) == -1)
+			return (-1);
+		FUZZ_CHECK(turn.ahead == 0 || turn.ahead >= MSG_TURN_AHEAD);
+		return (msg_put_turn(&c->out, &turn));
 	case MSG_ANSWER:
 		if (msg_get_answer(imsg, &answer, &why) == -1)
 			return (-1);

@@ -30,6 +30,8 @@ MARK = b"uTrN"
 SYN_OPTIONS = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1, 0)),
                ("NOP", None), ("WScale", 2)]
 PASS, DROP, INFLECT, TURN, ANSWER, FINAL = range(6)
+# Flags of an answer; what TURN says ahead.
+HIDE, ADDR, NAME, RTT, AHEAD = 1, 2, 4, 8, 0x80
 
 
 def save(harness, name, data):
@@ -320,7 +322,7 @@ def probe_op(listen, proto, client, ttl, room, v6=0, more=0):
 
 
 def order(kind, which=0, flags=0, own=None, router=0):
-    how = kind | flags << 3
+    how = kind | (flags & 15) << 3 | flags & AHEAD
     if kind != ANSWER or own is None:
         return bytes([1, how, which])
     return (bytes([1, how | 0x80, which, own // 4, router // 4])
@@ -340,6 +342,10 @@ def orders():
                 op = b"\0" + probe_op(listen, proto, 1, 9, 16, v6)
                 save("orders", "answer-" + name, op + order(TURN) + sent +
                      met + order(ANSWER, 0, 0x0e, 8, 4) + sent)
+                for ahead in (0, ADDR, ADDR | RTT, ADDR | RTT | NAME):
+                    save("orders", "ahead-%s-%x" % (name, ahead), op +
+                         order(TURN, 0, AHEAD | ahead) + sent + met + sent +
+                         order(ANSWER))
                 save("orders", "final-" + name, op + order(TURN) + sent +
                      by_client + order(FINAL) + sent)
                 save("orders", "reply-" + name, op + order(TURN) + sent +
@@ -358,6 +364,28 @@ def orders():
                  order(PASS) + order(PASS))
     turn = b"\0" + probe_op(2, 0, 1, 9, 16) + order(TURN)
     save("orders", "failed", turn + bytes([5, 0xff]) + order(ANSWER))
+    ahead = b"\0" + probe_op(2, 0, 1, 9, 16) + order(
+        TURN, 0, AHEAD | ADDR | RTT)
+    # From the client, hidden, own, martian, with objects, another error.
+    for who, name in enumerate(("client", "own", "router", "other", "martian",
+                                "hidden", "group")):
+        save("orders", "ahead-" + name, ahead + sent + bytes(
+            [3, 0, who, 0, 0]) + order(ANSWER))
+    save("orders", "ahead-objects", ahead + sent + bytes(
+        [3, 0, 2, 0, 2, 12]) + b"\x20\0\0\0\0\x08\x01\x01\0\1\x11\xff" +
+         order(ANSWER))
+    save("orders", "ahead-unreachable", ahead + sent + bytes(
+        [3, 0, 2, 2, 0]) + order(ANSWER))
+    save("orders", "ahead-settled", ahead + sent + wait + bytes(
+        [3, 0, 2, 0, 0]) + order(FINAL))
+    save("orders", "ahead-twice", ahead + sent + met + order(FINAL) +
+         order(ANSWER) + order(TURN))
+    save("orders", "ahead-again", ahead + sent + met + bytes(
+        [31 << 3 & 0x78 | 7]) * 12 + order(ANSWER, 200) + met)
+    save("orders", "ahead-capped", bytes([0x8f]) + ahead * 4 + sent +
+         b"".join(bytes([3, n, 2, 0, 0]) for n in range(4)))
+    save("orders", "ahead-over", b"\0" + probe_op(0, 2, 1, 9, 0) + order(
+        TURN, 0, AHEAD | ADDR | RTT | NAME))
     save("orders", "twice", turn + sent + met + order(ANSWER) +
          order(ANSWER) + sent + order(FINAL) + order(TURN))
     save("orders", "late", b"\0" + probe_op(0, 0, 1, 9, 0) + wait +
@@ -392,6 +420,8 @@ def engine():
                           for t in (1, 5))
             name = "%d-%d" % (v6, proto)
             for kind in range(4):
+                save("engine_msgs", "answered-%s-%d" % (name, kind), up +
+                     bytes([3 | kind << 4, 0, 0, 203, 0, 113, 1, 0]))
                 for client in (0, 0x40):
                     save("engine_msgs", "match-%s-%d-%x" % (
                         name, kind, client), up + bytes(
@@ -400,6 +430,8 @@ def engine():
             save("engine_msgs", "labels-" + name, up + bytes(
                 [2, 0, 16 if v6 else 32, 203, 0, 113, 1, 12]) +
                 b"\x20\0\0\0\0\x08\x01\x01\0\1\x11\xff")
+            save("engine_msgs", "answered-settled-" + name, up + bytes(
+                [4, 0, 3, 0, 0, 203, 0, 113, 1, 0]))
             save("engine_msgs", "settle-" + name, up + bytes([4, 0, 2, 0, 0,
                                                               1, 2, 3, 4, 0]))
             save("engine_msgs", "mirror-" + name, b"\0" + probe_op(
@@ -498,7 +530,11 @@ def coders():
     small("expired", coded(0x302, ident + b"\0") +
          coded(0x302, ident + b"\x02"))
     small("orders", b"".join(
-        coded(0x400 + i, ident) for i in (0, 1, 2, 3, 5)))
+        coded(0x400 + i, ident) for i in (0, 1, 2, 5)))
+    small("turn", b"".join(
+        coded(0x403, ident + bytes([ahead])) for ahead in (
+            0, AHEAD, AHEAD | ADDR, AHEAD | ADDR | NAME | RTT, AHEAD | HIDE,
+            ADDR, AHEAD | NAME)))
     small("answer", coded(0x404, ident + struct.pack(
         "=BH", 6, 8) + bytes(8)) + coded(0x404, ident + struct.pack(
             "=BH", 1, 0)))

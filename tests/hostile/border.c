@@ -75,6 +75,7 @@ border_peer(struct hostile *h, struct imsg *imsg)
 	struct msg_match match;
 	struct msg_probe probe;
 	struct msg_request request;
+	struct msg_turn turn;
 	enum msg_expiry expiry;
 	const char *why = "";
 	int rc;
@@ -103,6 +104,11 @@ border_peer(struct hostile *h, struct imsg *imsg)
 			report_id("expired", ev.id,
 			    expiry == EXPIRY_SETTLE ? "settle" : "timeout");
 		}
+		break;
+	case MSG_TURN:
+		if ((rc = msg_get_turn(imsg, &turn, &why)) == 0)
+			report_turn(&turn);
+		ev.id = turn.id;
 		break;
 	case MSG_ANSWER:
 		if ((rc = msg_get_answer(imsg, &answer, &why)) == 0)

@@ -98,6 +98,7 @@ void report_number(const char *event, uint64_t value);
 void report_log(unsigned int pri, const char *line);
 void report_probe(const struct msg_probe *);
 void report_match(const struct msg_match *);
+void report_turn(const struct msg_turn *);
 void report_id(const char *event, struct msg_id, const char *kind);
 void report_stats(const struct stats *);
 void report_end(int status);

@@ -62,9 +62,19 @@ report_match(const struct msg_match *m)
 {
 	(void)printf("{\"event\": \"match\", \"slot\": %" PRIu32
 		     ", \"gen\": %" PRIu32 ", \"kind\": %d, "
-		     "\"client\": %u, \"type\": %u, \"code\": %u}\n",
-	    m->id.slot, m->id.gen, (int)m->kind, m->from_client, m->icmp_type,
-	    m->icmp_code);
+		     "\"client\": %u, \"answered\": %u, \"type\": %u, "
+		     "\"code\": %u}\n",
+	    m->id.slot, m->id.gen, (int)m->kind, m->from_client, m->answered,
+	    m->icmp_type, m->icmp_code);
+}
+
+void
+report_turn(const struct msg_turn *t)
+{
+	(void)printf("{\"event\": \"order\", \"slot\": %" PRIu32
+		     ", \"gen\": %" PRIu32 ", \"kind\": \"%s\", "
+		     "\"ahead\": %u}\n",
+	    t->id.slot, t->id.gen, msg_name(MSG_TURN), t->ahead);
 }
 
 void

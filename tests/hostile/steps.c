@@ -80,6 +80,11 @@ steps_order(const struct hostile *h, uint32_t type, char *argv[], int argc,
 	len = 8;
 	if (type == MSG_PING_ON)
 		len = 4;
+	if (type == MSG_TURN) {
+		if (argc > 0)
+			p[8] = (uint8_t)steps_number(argv[0]);
+		len = 9;
+	}
 	if (type == MSG_REQUEST_STATUS) {
 		/* A status, and what of an object is wrong. */
 		if (argc > 0)

@@ -16,9 +16,10 @@ int64_t steps_deadline(const char *ms);
 /* steps_order_type: by its name in a step, 0: there is none. */
 uint32_t steps_order_type(const char *);
 /*
- * steps_order: an order for the present id, whole or not: ANSWER takes flags,
- * the lengths of objects that it claims for own form and for router form (the
- * same), and the length that it has (the longer).
+ * steps_order: an order for the present id, whole or not: TURN takes what it
+ * says ahead (0); ANSWER takes flags, the lengths of objects that it claims for
+ * own form and for router form (the same), and the length that it has (the
+ * longer).
  */
 size_t steps_order(const struct hostile *, uint32_t type, char *argv[],
     int argc, uint8_t *buf, size_t size);

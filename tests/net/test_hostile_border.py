@@ -22,10 +22,10 @@ BOTH = pytest.mark.parametrize("family", FAMILIES)
 PASS, DROP, INFLECT, TURN, ANSWER, FINAL, PING = range(0x400, 0x407)
 NAMES = {PASS: "PASS", DROP: "DROP", INFLECT: "INFLECT", TURN: "TURN",
          ANSWER: "ANSWER", FINAL: "FINAL", PING: "PING_ON"}
-SIZES = {PASS: (8, 8), DROP: (8, 8), INFLECT: (8, 8), TURN: (8, 8),
+SIZES = {PASS: (8, 8), DROP: (8, 8), INFLECT: (8, 8), TURN: (9, 9),
          ANSWER: (11, 75), FINAL: (8, 8), PING: (4, 4)}
 # The largest payload of either direction: a MATCH.
-LARGEST = 615
+LARGEST = 616
 BROKEN = "broken stream of messages"
 LOST = 10
 

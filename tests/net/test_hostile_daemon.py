@@ -60,7 +60,7 @@ def cases(table):
 TO_PACKET_PROCESS = (
     (message(0x404, ident(4000, 1) + b"\2\0\0"),
      "ANSWER: no such probe was ever handed up"),
-    (message(0x403, ident(0, 1)),
+    (message(0x403, ident(0, 1) + b"\0"),
      "TURN: a second order for a probe that is done"),
     (message(0x405, ident(0x10000, 1)),
      "FINAL: no such probe was ever handed up"),
@@ -70,9 +70,9 @@ TO_PACKET_PROCESS = (
 )
 TO_ENGINE = (
     (message(0x300, bytes(18)), "PROBE: 18 bytes, 20..148 allowed"),
-    (message(0x301, ident(7, 7) + bytes(31)), "MATCH: .*generation"),
+    (message(0x301, ident(7, 7) + bytes(32)), "MATCH: .*generation"),
     (message(0x302, ident(7, 7) + b"\5"), "EXPIRED: bad kind of expiry"),
-    (message(0x403, bytes(8)), "TURN .*: not a message of this border"),
+    (message(0x403, bytes(9)), "TURN .*: not a message of this border"),
     (message(0x300, b"", 0xffff), "broken stream.*"),
 )
 TO_CONTROLLER = (

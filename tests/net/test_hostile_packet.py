@@ -37,10 +37,10 @@ def up(bench, slot=0, gen=1, family=4, proto=0, ttl=2, relay=1, turn=0,
         len(head) if headlen is None else headlen) + head)
 
 
-def met(slot=0, gen=1, kind=0, client=0, icmp=(11, 0), ext=0, rtt=1000,
-        data=b"", datalen=None, router=bytes((192, 0, 2, 1)) + bytes(12)):
-    return message(MATCH, struct.pack("=IIBBBBB", slot, gen, kind, client,
-                                      *icmp, ext) + router
+def met(slot=0, gen=1, kind=0, client=0, answered=0, icmp=(11, 0), ext=0,
+        rtt=1000, data=b"", datalen=None, router=bytes((192, 0, 2, 1)) + bytes(12)):
+    return message(MATCH, struct.pack("=IIBBBBBB", slot, gen, kind, client,
+                                      answered, *icmp, ext) + router
                    + struct.pack("=QH", rtt, len(data) if datalen is None
                                  else datalen) + data)
 
@@ -100,6 +100,7 @@ def test_probe_not_newer(bench, second):
     ({"gen": 0}, "not the slot's generation"),
     ({"kind": 4}, "bad kind of match"),
     ({"client": 2}, "from_client is not 0 or 1"),
+    ({"answered": 2}, "answered is not 0 or 1"),
     ({"kind": 1}, "ICMP fields without an error"),
     ({"kind": 1, "icmp": (0, 0)}, "an echo reply to no mirrored.*"),
     ({"kind": 2, "icmp": (0, 0)}, "a reset to no mirrored SYN"),
@@ -128,6 +129,48 @@ def test_out_of_state(bench, first, second, fault):
     refused(bench, fault, up(bench, **first), second)
 
 
+LIE = "MATCH: answered without having been told to"
+
+
+@pytest.mark.parametrize("first, second, fault", (
+    # Of the client's answer, of another error, of a reply.
+    ({}, met(answered=1, client=1), LIE),
+    ({}, met(answered=1, icmp=(11, 1)), LIE),
+    ({}, met(answered=1, icmp=(3, 13)), LIE),
+    ({}, met(answered=1, icmp=(3, 3), client=1), LIE),
+    # Too late, twice, of what was never turned.
+    ({}, over(kind=SETTLE) + met(answered=1), LIE),
+    ({}, met(answered=1) * 2, "MATCH: no turned probe that waits.*"),
+    ({}, met() + met(answered=1), "MATCH: no turned probe that waits.*"),
+    ({}, met(answered=1) + over(kind=SETTLE), "EXPIRED: no turned UDP.*"),
+    ({"ttl": 1}, met(answered=1), "MATCH: no turned probe that waits.*"),
+    ({"observe": 1}, met(answered=1), "MATCH: no turned probe that waits.*"),
+))
+def test_answered_lies(bench, first, second, fault):
+    refused(bench, fault, up(bench, **first), second)
+
+
+@pytest.mark.parametrize("family", (4, 6))
+@pytest.mark.parametrize("length, relay, ahead", (
+    (60, 0, {4: 0x8a, 6: 0x80}), (80, 0, {4: 0x8e, 6: 0x8e}),
+    (60, 2, {4: 0x8e, 6: 0x80}), (300, 1, {4: 0x8e, 6: 0x8e})))
+def test_answered(bench, family, length, relay, ahead):
+    """A probe of each size: what is told ahead, and no order for what was
+    answered so; the next probe in that slot is served."""
+    head = bytearray(probe(bench.lab, 1, family, size=length)[:128])
+    head[8 if family == 4 else 7] = 2
+    icmp = {4: (11, 0), 6: (3, 0)}[family]
+    r = play(bench, *[up(bench, gen=g, family=family, relay=relay,
+                         length=length, head=bytes(head))
+                      + met(gen=g, answered=g % 2, icmp=icmp)
+                      for g in (1, 2, 3)], wait="idle:200")
+    check(r)
+    assert [(o["kind"], o["gen"]) for o in r.all("order")] == [
+        ("TURN", 1), ("TURN", 2), ("ANSWER", 2), ("TURN", 3)], str(r)
+    assert {o["ahead"] for o in r.all("order") if o["kind"] == "TURN"} == {
+        ahead[family]}, str(r)
+
+
 @pytest.mark.parametrize("kind", (
     0, 0x100, 0x101, 0x10d, 0x10f, 0x200, 0x203, 0x305, 0x400, 0x403, 0x404,
     0x406, 0x500, 0x600, 0xffffffff), ids=hex)
@@ -139,8 +182,8 @@ def test_types_of_other_borders(bench, kind):
 @pytest.mark.parametrize("kind, size, fault", (
     (PROBE, 19, "PROBE: 19 bytes, 20..148 allowed"),
     (PROBE, 149, "PROBE: 149 bytes, 20..148 allowed"),
-    (PROBE, 615, "PROBE: 615 bytes, 20..148 allowed"),
-    (MATCH, 38, "MATCH: 38 bytes, 39..615 allowed"),
+    (PROBE, 616, "PROBE: 616 bytes, 20..148 allowed"),
+    (MATCH, 39, "MATCH: 39 bytes, 40..616 allowed"),
     (EXPIRED, 0, "EXPIRED: 0 bytes, 9..9 allowed"),
     (EXPIRED, 10, "EXPIRED: 10 bytes, 9..9 allowed"),
 ))
@@ -148,7 +191,7 @@ def test_sizes(bench, kind, size, fault):
     refused(bench, fault, message(kind, bytes(size)))
 
 
-@pytest.mark.parametrize("length", (0, 15, 632, 0x10000, 0x7fffffff,
+@pytest.mark.parametrize("length", (0, 15, 633, 0x10000, 0x7fffffff,
                                     0xffffffff), ids=hex)
 def test_lengths(bench, length):
     refused(bench, "broken stream.*", message(PROBE, bytes(40), length))

@@ -8,87 +8,7 @@
  * packet process; this process plays that.
  */
 
-#include <poll.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "common/loop.h"
-#include "common/proc.h"
-#include "engine/state.h"
-#include "tests/unit/engine/packets.h"
-
-#define PENDING 64
-#define TRACES  4
-#define START   (1000 * NS_PER_S)
-
-struct fixture {
-	struct engine e;
-	struct imsgbuf priv; /* our end */
-	int fd[2];
-};
-
-static int
-test_setup(void **state)
-{
-	struct fixture *f;
-
-	f = calloc(1, sizeof(*f));
-	if (f == NULL || proc_socketpair(f->fd, 65536) == -1 ||
-	    engine_open_priv(&f->e, f->fd[0], PENDING) == -1 ||
-	    engine_tables(&f->e, PENDING, TRACES) == -1 ||
-	    imsgbuf_init(&f->priv, f->fd[1]) == -1)
-		return (-1);
-	f->e.policy->gate_ns = 10 * NS_PER_S;
-	traces_set(f->e.traces, TRACES, 600 * NS_PER_S);
-	f->e.state = MSG_RUN;
-	f->e.now = START;
-	*state = f;
-	return (0);
-}
-
-static int
-test_teardown(void **state)
-{
-	struct fixture *f = *state;
-	struct ibuf_pool *tx, *rx;
-
-	tx = f->e.ib[ENGINE_PRIV].txpool;
-	rx = f->e.ib[ENGINE_PRIV].rxpool;
-	imsgbuf_clear(&f->e.ib[ENGINE_PRIV]);
-	ibuf_pool_free(tx);
-	ibuf_pool_free(rx);
-	imsgbuf_clear(&f->priv);
-	close(f->fd[0]);
-	close(f->fd[1]);
-	engine_free(&f->e);
-	free(f);
-	return (0);
-}
-
-/* What was queued goes to the engine.  Returns what its handler says. */
-static int
-deliver(struct fixture *f)
-{
-	const struct engine_border *b = engine_border(ENGINE_PRIV);
-	struct imsg imsg;
-	const char *why = NULL;
-	char fault[256];
-	size_t i;
-	int rc = -2;
-
-	assert_int_equal(imsgbuf_write(&f->priv), 0);
-	assert_int_equal(imsgbuf_read(&f->e.ib[ENGINE_PRIV]), 1);
-	assert_int_equal(imsgbuf_get(&f->e.ib[ENGINE_PRIV], &imsg), 1);
-	assert_non_null(
-	    msg_check(b->from, &imsg, f->e.state, fault, sizeof(fault)));
-	for (i = 0; i < b->nhandlers; i++)
-		if (b->handlers[i].type == imsg_get_type(&imsg))
-			rc = b->handlers[i].handle(&f->e, &imsg, &why);
-	imsg_free(&imsg);
-	assert_int_equal(rc == -1, why != NULL);
-	return (rc);
-}
+#include "tests/unit/engine/handlers.h"
 
 /* The next order, or 0 if there is none. */
 static uint32_t
@@ -295,6 +215,26 @@ test_passed(void **state)
 	assert_int_equal(request(f, id, 9, 32, 0, &s), MSG_PASS);
 }
 
+/* A request's answer is always asked about. */
+static void
+test_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_id id = { 5, 1 };
+	struct msg_status s;
+	struct msg_match m;
+
+	assert_int_equal(request(f, id, 9, 32, 0, &s), MSG_REQUEST_PROBE);
+	memset(&m, 0, sizeof(m));
+	m.id = id;
+	m.icmp_type = ICMP4_TIMEX;
+	m.answered = 1;
+	m.router = packet_addr(FAMILY_V4, "203.0.113.1");
+	assert_int_equal(msg_put_match(&f->priv, &m), 0);
+	assert_int_equal(deliver(f), -1);
+	assert_int_equal(imsgbuf_queuelen(&f->e.ib[ENGINE_PRIV]), 0);
+}
+
 #define FRESH(name) \
 	cmocka_unit_test_setup_teardown(name, test_setup, test_teardown)
 
@@ -308,6 +248,7 @@ main(void)
 		FRESH(test_highest),
 		FRESH(test_expired),
 		FRESH(test_passed),
+		FRESH(test_answered),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -116,16 +116,24 @@ deliver(struct bench *b)
 }
 
 static inline int
+order_turn(struct bench *b, struct msg_id id, uint8_t ahead)
+{
+	struct msg_turn turn;
+
+	turn.id = id;
+	turn.ahead = ahead;
+	assert_int_equal(msg_put_turn(&b->engine, &turn), 0);
+	return (deliver(b));
+}
+
+static inline int
 order(struct bench *b, uint32_t type, struct msg_id id)
 {
 	struct msg_answer ma;
-	struct msg_turn turn;
 
-	if (type == MSG_TURN) {
-		memset(&turn, 0, sizeof(turn));
-		turn.id = id;
-		assert_int_equal(msg_put_turn(&b->engine, &turn), 0);
-	} else if (type == MSG_ANSWER) {
+	if (type == MSG_TURN)
+		return (order_turn(b, id, 0));
+	if (type == MSG_ANSWER) {
 		memset(&ma, 0, sizeof(ma));
 		ma.id = id;
 		assert_int_equal(msg_put_answer(&b->engine, &ma), 0);

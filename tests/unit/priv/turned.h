@@ -50,17 +50,25 @@ met(struct bench *b, struct record *rec, const char *router, uint8_t type,
 
 #define COUNT(b, name) ((b)->stats.stat[STAT_##name][FAMILY_V4][PROTO_UDP])
 
+/* Turned; what is said of a plain answer goes with the order. */
 static inline struct record *
-turned(struct bench *b, const uint8_t *pkt, size_t len, struct msg_id *id)
+turned_ahead(struct bench *b, const uint8_t *pkt, size_t len, struct msg_id *id,
+    uint8_t ahead)
 {
 	struct record *rec;
 
 	rec = hand_up(b, pkt, len, 5);
 	*id = records_id(b->orders.records, rec);
-	assert_int_equal(order(b, MSG_TURN, *id), 0);
+	assert_int_equal(order_turn(b, *id, ahead), 0);
 	assert_int_equal(rec->state, RECORD_TURNED);
 	send_all(b, rec, 0);
 	return (rec);
+}
+
+static inline struct record *
+turned(struct bench *b, const uint8_t *pkt, size_t len, struct msg_id *id)
+{
+	return (turned_ahead(b, pkt, len, id, 0));
 }
 
 #endif /* TEST_TURNED_H */
