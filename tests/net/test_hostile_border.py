@@ -294,3 +294,32 @@ def test_flood_of_turns(bench, family):
     check(r)
     check_wire(r)
     assert r.judge.count("turned") + r.judge.count("host") == 300
+
+
+@BOTH
+def test_verdicts_at_once(bench, family):
+    """Some verdicts in one write, for all but the first and the fourth probe:
+    what the kernel is told of them in one go is not told of those two."""
+    probes = [probe(bench.lab, 2, family, sport=SPORT + i) for i in range(7)]
+    for order, drops in ((DROP, 5), (PASS, 0)):
+        said = b"".join(message(order, struct.pack("=II", slot, 1))
+                        for slot in (1, 2, 4, 5, 6))
+        r = bench.run(f"{'probe ' * 7}{raw(said)} sync idle:400 stats",
+                      probes)
+        check(r)
+        check_wire(r, drops)
+        # Nobody ordered anything for the two: they are passed in time.
+        assert r.judge.count("host") == 7 - drops, str(r)
+        assert r.stats["unanswered"] == 2, str(r)
+
+
+@BOTH
+def test_verdicts_of_all(bench, family):
+    """Nobody is left out where all are decided in one write."""
+    probes = [probe(bench.lab, 2, family, sport=SPORT + i) for i in range(7)]
+    said = b"".join(message(DROP, struct.pack("=II", slot, 1))
+                    for slot in range(7))
+    r = bench.run(f"{'probe ' * 7}{raw(said)} sync stats", probes)
+    check(r)
+    check_wire(r, 7)
+    assert r.judge.count("host") == 0, str(r)
