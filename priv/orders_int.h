@@ -42,10 +42,10 @@ int orders_commit(struct orders *, struct record *, struct outbox_packet *,
  * kernel. */
 void orders_leave(struct orders *, struct record *);
 
-/* orders_answer: ANSWER for a probe.  Returns 0, or -1 with *why: a violation.
- */
 /* orders_ahead_fits: is what TURN says of the answer within its sum? */
 int orders_ahead_fits(const struct record *, uint8_t ahead);
+/* orders_answer: ANSWER for a probe.  Returns 0, or -1 with *why: a violation.
+ */
 int orders_answer(struct orders *, struct record *, const struct msg_answer *,
     int64_t now, const char **why);
 
