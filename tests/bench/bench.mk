@@ -5,6 +5,7 @@
 #   make soak          half the saturation rate for SOAK_SECONDS
 
 BENCH_PAIRS	?= 9
+BENCH_SHORT_PAIRS ?= 3
 SOAK_SECONDS	?= 1800
 
 BENCH_PROGRAMS := $(B)/tests/bench/load $(B)/tests/bench/bare
@@ -18,7 +19,7 @@ bench-programs: all $(BENCH_PROGRAMS)
 bench: bench-programs
 	@$(BENCH_RUN) --pairs $(BENCH_PAIRS) full
 bench-short: bench-programs
-	@$(BENCH_RUN) --pairs 3 short
+	@$(BENCH_RUN) --pairs $(BENCH_SHORT_PAIRS) short
 bench-check: bench-programs
 	@$(BENCH_RUN) check
 soak: bench-programs
