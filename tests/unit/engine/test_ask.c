@@ -10,11 +10,10 @@
 #include "common/loop.h"
 #include "engine/ask.h"
 #include "engine/decide.h"
+#include "tests/unit/engine/deciding.h"
 #include "tests/unit/engine/packets.h"
 
-#define SETS  64
-#define START (1000 * NS_PER_S)
-#define BIT   DECIDE_STAT
+#define BIT DECIDE_STAT
 
 /* Objects as bytes. */
 #define EXT2    0x20, 0, 0, 0
@@ -23,38 +22,15 @@
 #define TARGET  0, 16, 5, 0, MAPPED
 #define STRANGE 0, 8, 7, 2, 0, 0, 0, 0
 
-struct fixture {
-	struct policy policy;
-	struct decide decide;
-};
-
 static int
 test_setup(void **state)
 {
-	static const uint8_t secret[16] = "0123456789abcde";
 	struct fixture *f;
 
-	f = calloc(1, sizeof(*f));
-	if (f == NULL)
+	if (deciding_setup(state) == -1)
 		return (-1);
+	f = *state;
 	f->policy.augsburg = 1;
-	f->policy.gate_ns = 10 * NS_PER_S;
-	f->decide.policy = &f->policy;
-	f->decide.gate = gate_new(SETS, secret);
-	f->decide.limit = limit_new(SETS, secret);
-	limit_set(f->decide.limit, &f->policy, START);
-	*state = f;
-	return (f->decide.gate == NULL || f->decide.limit == NULL ? -1 : 0);
-}
-
-static int
-test_teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	gate_free(f->decide.gate);
-	limit_free(f->decide.limit);
-	free(f);
 	return (0);
 }
 

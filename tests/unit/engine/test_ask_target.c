@@ -11,51 +11,26 @@
 #include "common/loop.h"
 #include "engine/ask.h"
 #include "engine/decide.h"
+#include "tests/unit/engine/deciding.h"
 #include "tests/unit/engine/packets.h"
 
-#define SETS  64
-#define START (1000 * NS_PER_S)
-#define BIT   DECIDE_STAT
+#define BIT DECIDE_STAT
 
 static const char *const client_text[FAMILY_MAX] = { "192.0.2.7",
 	"2001:db8:1::7" };
 static const char *const target_text[FAMILY_MAX] = { "203.0.113.77",
 	"2001:db8:7::77" };
 
-struct fixture {
-	struct policy policy;
-	struct decide decide;
-	struct deny deny;
-};
-
 static int
 test_setup(void **state)
 {
-	static const uint8_t secret[16] = "0123456789abcde";
 	struct fixture *f;
 
-	f = calloc(1, sizeof(*f));
-	if (f == NULL)
+	if (deciding_setup(state) == -1)
 		return (-1);
+	f = *state;
 	f->policy.augsburg = 1;
-	f->policy.gate_ns = 10 * NS_PER_S;
-	f->decide.policy = &f->policy;
 	f->decide.deny = &f->deny;
-	f->decide.gate = gate_new(SETS, secret);
-	f->decide.limit = limit_new(SETS, secret);
-	limit_set(f->decide.limit, &f->policy, START);
-	*state = f;
-	return (f->decide.gate == NULL || f->decide.limit == NULL ? -1 : 0);
-}
-
-static int
-test_teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	gate_free(f->decide.gate);
-	limit_free(f->decide.limit);
-	free(f);
 	return (0);
 }
 

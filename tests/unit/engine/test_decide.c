@@ -7,48 +7,12 @@
 
 #include "common/loop.h"
 #include "engine/decide.h"
+#include "tests/unit/engine/deciding.h"
 #include "tests/unit/engine/packets.h"
 
-#define SETS  64
-#define START (1000 * NS_PER_S)
-#define BIT   DECIDE_STAT
+#define BIT DECIDE_STAT
 /* All that our own object can say. */
 #define ALL (MSG_ANSWER_ADDR | MSG_ANSWER_NAME | MSG_ANSWER_RTT)
-
-static const uint8_t secret[16] = "0123456789abcde";
-
-struct fixture {
-	struct policy policy;
-	struct decide decide;
-};
-
-static int
-test_setup(void **state)
-{
-	struct fixture *f;
-
-	f = calloc(1, sizeof(*f));
-	if (f == NULL)
-		return (-1);
-	f->policy.gate_ns = 10 * NS_PER_S;
-	f->decide.policy = &f->policy;
-	f->decide.gate = gate_new(SETS, secret);
-	f->decide.limit = limit_new(SETS, secret);
-	limit_set(f->decide.limit, &f->policy, START);
-	*state = f;
-	return (f->decide.gate == NULL || f->decide.limit == NULL ? -1 : 0);
-}
-
-static int
-test_teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	gate_free(f->decide.gate);
-	limit_free(f->decide.limit);
-	free(f);
-	return (0);
-}
 
 static void
 expect_probe_of(struct fixture *f, const struct msg_probe *p, int64_t now,
@@ -561,7 +525,7 @@ test_denied(void **state)
 }
 
 #define FRESH(test) \
-	cmocka_unit_test_setup_teardown(test, test_setup, test_teardown)
+	cmocka_unit_test_setup_teardown(test, deciding_setup, test_teardown)
 
 int
 main(void)

@@ -12,49 +12,13 @@
 
 #include "common/loop.h"
 #include "engine/decide.h"
+#include "tests/unit/engine/deciding.h"
 #include "tests/unit/engine/packets.h"
 
-#define SETS  64
-#define START (1000 * NS_PER_S)
-#define ADDR  MSG_ANSWER_ADDR
-#define NAME  MSG_ANSWER_NAME
-#define RTT   MSG_ANSWER_RTT
-#define LIE   "answered without having been told to"
-
-static const uint8_t secret[16] = "0123456789abcde";
-
-struct fixture {
-	struct policy policy;
-	struct decide decide;
-};
-
-static int
-test_setup(void **state)
-{
-	struct fixture *f;
-
-	f = calloc(1, sizeof(*f));
-	if (f == NULL)
-		return (-1);
-	f->policy.gate_ns = 10 * NS_PER_S;
-	f->decide.policy = &f->policy;
-	f->decide.gate = gate_new(SETS, secret);
-	f->decide.limit = limit_new(SETS, secret);
-	limit_set(f->decide.limit, &f->policy, START);
-	*state = f;
-	return (f->decide.gate == NULL || f->decide.limit == NULL ? -1 : 0);
-}
-
-static int
-test_teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	gate_free(f->decide.gate);
-	limit_free(f->decide.limit);
-	free(f);
-	return (0);
-}
+#define ADDR MSG_ANSWER_ADDR
+#define NAME MSG_ANSWER_NAME
+#define RTT  MSG_ANSWER_RTT
+#define LIE  "answered without having been told to"
 
 /* A UDP probe of len bytes. */
 static void
@@ -282,7 +246,7 @@ int
 main(void)
 {
 #define FRESH(test) \
-	cmocka_unit_test_setup_teardown(test, test_setup, test_teardown)
+	cmocka_unit_test_setup_teardown(test, deciding_setup, test_teardown)
 	static const struct CMUnitTest tests[] = {
 		FRESH(test_ahead),
 		FRESH(test_same_as_asked),
