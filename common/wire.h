@@ -63,6 +63,8 @@
 #define EXT_QUOTE   128
 #define EXT_HDR     4
 #define EXT_OBJ_HDR 4
+/* A quote that is shorter leaves no room for an object. */
+#define EXT_ROOM (EXT_QUOTE + EXT_HDR + EXT_OBJ_HDR)
 /* Objects to carry along with an answer, at most this many bytes. */
 #define EXT_FOREIGN_MAX 64
 #define EXT_CLASS_MPLS  1 /* RFC 4950 */

@@ -216,6 +216,14 @@ decide_error6(uint8_t type, uint8_t code)
 	return (code == ICMP6_UNREACH_PORT ? DECIDE_PORT : DECIDE_UNREACH);
 }
 
+static enum decide_error
+decide_error_of(const struct pending_probe *probe, const struct msg_match *m)
+{
+	return (probe->family == FAMILY_V4
+		? decide_error4(m->icmp_type, m->icmp_code)
+		: decide_error6(m->icmp_type, m->icmp_code));
+}
+
 /* The answer for the router that was matched, as far as it may be shown. */
 static void
 decide_answer(const struct policy *policy, const struct pending_probe *probe,
@@ -257,9 +265,7 @@ decide_error(const struct policy *policy, const struct pending_probe *probe,
 {
 	enum decide_error error;
 
-	error = probe->family == FAMILY_V4
-	    ? decide_error4(m->icmp_type, m->icmp_code)
-	    : decide_error6(m->icmp_type, m->icmp_code);
+	error = decide_error_of(probe, m);
 	switch (error) {
 	case DECIDE_TIMEX:
 		/*
@@ -297,9 +303,7 @@ decide_request(const struct policy *policy, const struct pending_probe *probe,
 	enum decide_error error;
 
 	if (m->kind == MATCH_ERROR) {
-		error = probe->family == FAMILY_V4
-		    ? decide_error4(m->icmp_type, m->icmp_code)
-		    : decide_error6(m->icmp_type, m->icmp_code);
+		error = decide_error_of(probe, m);
 		if (error == DECIDE_TOOBIG || error == DECIDE_OTHER)
 			return;
 		if (error != DECIDE_TIMEX && !m->from_client) {
@@ -322,15 +326,10 @@ static int
 decide_was_ahead(const struct pending_probe *probe, enum pending_state before,
     const struct msg_match *m)
 {
-	enum decide_error error;
-
 	if (probe->ahead == 0 || before != PENDING_TURNED ||
 	    m->kind != MATCH_ERROR || m->from_client)
 		return (0);
-	error = probe->family == FAMILY_V4
-	    ? decide_error4(m->icmp_type, m->icmp_code)
-	    : decide_error6(m->icmp_type, m->icmp_code);
-	return (error == DECIDE_TIMEX);
+	return (decide_error_of(probe, m) == DECIDE_TIMEX);
 }
 
 int

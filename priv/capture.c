@@ -152,7 +152,7 @@ capture_frame(const struct capture_ring *r)
 	return ((struct tpacket2_hdr *)(void *)(r->map + at));
 }
 
-int
+void
 capture_receive(struct capture *c, enum family family,
     void (*take)(void *, enum family, const uint8_t *, size_t), void *arg)
 {
@@ -176,5 +176,4 @@ capture_receive(struct capture *c, enum family family,
 		    &h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 		r->at = r->at + 1 == RING_FRAMES ? 0 : r->at + 1;
 	}
-	return (n);
 }

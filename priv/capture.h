@@ -45,9 +45,9 @@ int capture_filter(struct capture *, const struct policy *);
 /*
  * capture_receive: takes what is there in one family's ring, up to
  * CAPTURE_BATCH packets, without a system call; take gets each from its IP
- * header, len bytes of it, which last until it returns.  Returns the number.
+ * header, len bytes of it, which last until it returns.
  */
-int capture_receive(struct capture *, enum family,
+void capture_receive(struct capture *, enum family,
     void (*take)(void *arg, enum family, const uint8_t *pkt, size_t len),
     void *arg);
 

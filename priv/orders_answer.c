@@ -59,6 +59,14 @@ orders_forms_init(struct orders_forms *f, const struct record *rec,
 	    wire_answer_budget(rec->probe.len, rec->policy.relay == RELAY_BOTH);
 }
 
+/* Each form for itself; together they are the commit's affair. */
+static int
+orders_forms_fit(const struct orders_forms *f)
+{
+	return (wire_answer_len(&f->own) <= f->budget &&
+	    wire_answer_len(&f->router) <= f->budget);
+}
+
 /*
  * Is router form to be tried?  Own form's bytes are set aside first: a reload
  * can make the engine take an address for one that is no source, and give own
@@ -128,8 +136,7 @@ orders_ahead_fits(const struct record *rec, uint8_t ahead)
 		return (1);
 	orders_ahead_read(ahead, &ma);
 	orders_forms_init(&forms, rec, &ma);
-	return (wire_answer_len(&forms.own) <= forms.budget &&
-	    wire_answer_len(&forms.router) <= forms.budget);
+	return (orders_forms_fit(&forms));
 }
 
 /*
@@ -144,8 +151,7 @@ orders_is_plain(const struct orders *o, const struct record *rec)
 
 	if (m->kind != MATCH_ERROR || m->icmp_code != 0 ||
 	    m->icmp_type != (family == FAMILY_V4 ? ICMP4_TIMEX : ICMP6_TIMEX) ||
-	    m->datalen >= EXT_QUOTE + EXT_HDR + EXT_OBJ_HDR ||
-	    addr_equal(&m->router, &rec->probe.src) ||
+	    m->datalen >= EXT_ROOM || addr_equal(&m->router, &rec->probe.src) ||
 	    policy_hidden(o->policy, family, &m->router))
 		return (0);
 	/* Where only one of two forms goes out, it may say more. */
@@ -189,8 +195,7 @@ orders_answer(struct orders *o, struct record *rec, const struct msg_answer *ma,
 		return (-1);
 	}
 	orders_forms_init(&forms, rec, ma);
-	if (wire_answer_len(&forms.own) > forms.budget ||
-	    wire_answer_len(&forms.router) > forms.budget) {
+	if (!orders_forms_fit(&forms)) {
 		*why = "the answer is over the sum that its probe allows";
 		return (-1);
 	}

@@ -174,8 +174,7 @@ packets_match(struct priv *p, struct record *rec, const struct match *m,
 		    m->datalen < MSG_MATCH_DATA ? m->datalen : MSG_MATCH_DATA;
 		/* Of a quote behind which no object can stand, only the IP
 		 * header says something new: with which TTL it arrived. */
-		if (m->datalen < EXT_QUOTE + EXT_HDR + EXT_OBJ_HDR &&
-		    mm.datalen > rec->probe.l4)
+		if (m->datalen < EXT_ROOM && mm.datalen > rec->probe.l4)
 			mm.datalen = rec->probe.l4;
 		memcpy(mm.data, pkt + m->data, mm.datalen);
 	}
@@ -245,7 +244,7 @@ packets_captured(void *arg, enum family family, const uint8_t *pkt, size_t len)
 void
 priv_capture_read(struct priv *p, enum family family)
 {
-	(void)capture_receive(p->capture, family, packets_captured, p);
+	capture_receive(p->capture, family, packets_captured, p);
 }
 
 void
