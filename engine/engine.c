@@ -15,6 +15,7 @@
 #include "common/loop.h"
 #include "common/proc.h"
 #include "common/sandbox.h"
+#include "common/slice.h"
 #include "engine/engine.h"
 #include "engine/state.h"
 
@@ -25,6 +26,13 @@
 #define ENGINE_RX 4
 /* Descriptors: 0, 1, 2 and the two peers; ppoll can't name more, either. */
 #define ENGINE_NOFILE (PROC_FD_PEER + 1)
+
+/*
+ * Longer than it runs for a probe.  The packet process wakes us and looks for
+ * our order right after: were it to go on first, it would find none and sleep,
+ * and be woken on another processor.
+ */
+#define ENGINE_SLICE_NS 100000
 
 /* How a turn's handling of one peer's messages ended. */
 enum engine_drained {
@@ -289,6 +297,7 @@ engine_main(void)
 	struct engine *e;
 	int64_t deadline;
 	pid_t parent;
+	int refused;
 
 	e = calloc(1, sizeof(*e));
 	if (e == NULL)
@@ -304,7 +313,10 @@ engine_main(void)
 		fatal(EXIT_START, "tables for %u probes and %u traces",
 		    init.fixed.pending, init.traces);
 	place_init(&e->place);
+	refused = slice_ask(ENGINE_SLICE_NS) == -1 ? errno : 0;
 	engine_lock(e, &init, parent);
+	if (refused != 0)
+		log_debug("no short slice: %s", strerror(refused));
 	e->state = MSG_READY;
 	if (msg_put_empty(&e->ib[ENGINE_CONTROLLER], MSG_LOCKED, 0) == -1 ||
 	    imsgbuf_write(&e->ib[ENGINE_CONTROLLER]) == -1)

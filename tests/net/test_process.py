@@ -5,6 +5,7 @@
 """The living processes: their rights, their end, control and reload."""
 
 import os
+import re
 import signal
 import time
 
@@ -35,6 +36,13 @@ def gone(pids, timeout=2):
     return False
 
 
+def slice_ns(pid):
+    """How long the scheduler lets it run at a time; None: it does not say."""
+    with open(f"/proc/{pid}/sched", encoding="ascii") as f:
+        found = re.search(r"^se\.slice +: +(\d+)$", f.read(), re.MULTILINE)
+    return int(found[1]) if found else None
+
+
 class TestRights:
     @pytest.fixture(scope="class")
     def states(self, lab):
@@ -48,6 +56,8 @@ class TestRights:
                              for p in daemon.pids()]
             states["owner"] = [os.stat(f"/proc/{p}/status").st_uid
                                for p in daemon.pids()]
+            states["slice"] = {status(p)["Name"]: slice_ns(p)
+                               for p in daemon.pids()}
             return states
 
     @staticmethod
@@ -63,6 +73,17 @@ class TestRights:
             assert s["Uid"].split() == [str(user_id())] * 4
             assert "0" not in s["Gid"].split()
             assert s["Groups"].strip() in ("", s["Gid"].split()[0])
+
+    @pytest.mark.skipif(
+        [int(n) for n in os.uname().release.split(".")[:2]] < [6, 12] or
+        slice_ns("self") is None,
+        reason="this kernel grants no slices, or does not say")
+    def test_engine_goes_first(self, states):
+        """It runs when it is woken, and so is done before it is waited for."""
+        slices = states["slice"]
+        engine = slices.pop("uturnd-engine")
+        assert len(slices) == 2
+        assert all(engine < other for other in slices.values())
 
     def test_capabilities(self, states):
         """One holds CAP_NET_ADMIN alone, the others nothing."""
