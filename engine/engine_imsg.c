@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "engine/decide.h"
+#include "engine/note.h"
 #include "engine/state.h"
 #include "engine/stats.h"
 
@@ -114,7 +115,8 @@ engine_commit(struct engine *e, struct imsg *imsg, const char **why)
 	e->shadow = old;
 	e->staged = 0;
 	limit_set(e->limit, e->policy, e->now);
-	traces_set(e->traces, e->policy->traces, e->policy->traces_keep_ns);
+	traces_set(
+	    note_traces(e), e->policy->traces, e->policy->traces_keep_ns);
 	e->state = MSG_RUN;
 	engine_queued(msg_put_u32(
 	    &e->ib[ENGINE_CONTROLLER], MSG_COMMITTED, 0, generation));
@@ -188,7 +190,7 @@ engine_traces(struct engine *e, struct imsg *imsg, const char **why)
 	if (msg_get_ask(imsg, &ask, why) == -1)
 		return (-1);
 	return (monitor_ask(
-	    &e->monitor, e->traces, &ask, imsg_get_id(imsg), e->now, why));
+	    &e->monitor, note_traces(e), &ask, imsg_get_id(imsg), e->now, why));
 }
 
 static int
@@ -198,6 +200,8 @@ engine_monitor(struct engine *e, struct imsg *imsg, const char **why)
 
 	if (msg_get_u8(imsg, 1, &on, why) == -1)
 		return (-1);
+	/* What was before is no event. */
+	(void)note_traces(e);
 	e->monitor.on = on;
 	e->monitor.dropped = 0;
 	log_debug("events: %s", on ? "on" : "off");
@@ -227,38 +231,6 @@ engine_deny(struct engine *e, struct imsg *imsg, const char **why)
 	return (0);
 }
 
-/* Nothing is made of them where nobody listens. */
-static struct traces_events *
-engine_listens(const struct engine *e, struct traces_events *events)
-{
-	events->n = 0;
-	return (e->monitor.on ? events : NULL);
-}
-
-static void
-engine_tell(struct engine *e, const struct traces_events *events)
-{
-	monitor_events(&e->monitor, &e->ib[ENGINE_CONTROLLER], events);
-}
-
-static void
-engine_note_probe(struct engine *e, uint32_t slot, uint32_t order,
-    const struct pending_probe *probe)
-{
-	struct traces_events events;
-
-	/* A way to somebody else is no way back to a client. */
-	if (probe->observe || probe->target ||
-	    (order != MSG_TURN && order != MSG_INFLECT &&
-		order != MSG_REQUEST_PROBE)) {
-		traces_skip(e->traces, slot);
-		return;
-	}
-	traces_probe(
-	    e->traces, slot, probe, e->now, engine_listens(e, &events));
-	engine_tell(e, &events);
-}
-
 /* What becomes of a probe; order 0: nothing yet. */
 static void
 engine_order(struct engine *e, struct msg_id id, uint32_t order,
@@ -269,7 +241,7 @@ engine_order(struct engine *e, struct msg_id id, uint32_t order,
 	/* Where all is passed nothing comes back. */
 	if ((order == MSG_TURN || order == MSG_REQUEST_PROBE) && !keep->observe)
 		pending_turned(e->pending, id, keep);
-	engine_note_probe(e, id.slot, order, keep);
+	note_probe(e, id.slot, order, keep);
 	if (order == MSG_TURN) {
 		turn.id = id;
 		turn.ahead = keep->ahead;
@@ -309,7 +281,7 @@ engine_probe(struct engine *e, struct imsg *imsg, const char **why)
 		return (-1);
 	if (e->state != MSG_RUN) {
 		/* Its COMMIT was quicker than ours. */
-		traces_skip(e->traces, probe.id.slot);
+		note_skip(e, probe.id.slot);
 		engine_queued(
 		    msg_put_order(&e->ib[ENGINE_PRIV], MSG_PASS, probe.id));
 		return (0);
@@ -345,7 +317,7 @@ engine_request(struct engine *e, struct imsg *imsg, const char **why)
 	decide_ask(&decide, &request, e->now, &keep, &proto, &d);
 	stats_count(&e->stats, d.stats, request.family, proto);
 	if (d.order == MSG_REQUEST_STATUS) {
-		traces_skip(e->traces, request.id.slot);
+		note_skip(e, request.id.slot);
 		engine_queued(msg_put_status(&e->ib[ENGINE_PRIV], &d.status));
 		return (0);
 	}
@@ -357,7 +329,6 @@ static int
 engine_match(struct engine *e, struct imsg *imsg, const char **why)
 {
 	const struct pending_probe *probe;
-	struct traces_events events;
 	struct msg_match match;
 	struct decision d;
 	enum pending_state before;
@@ -369,11 +340,9 @@ engine_match(struct engine *e, struct imsg *imsg, const char **why)
 	stats_count(&e->stats, d.stats, probe->family, probe->proto);
 	if (match.kind == MATCH_ERROR && !match.from_client)
 		stats_rtt(&e->stats, probe->family, match.rtt_ns);
-	traces_match(e->traces, match.id.slot, &match,
+	note_match(e, &match,
 	    !match.answered &&
-		policy_hidden(e->policy, probe->family, &match.router),
-	    e->now, engine_listens(e, &events));
-	engine_tell(e, &events);
+		policy_hidden(e->policy, probe->family, &match.router));
 	if (d.order == MSG_ANSWER)
 		engine_queued(msg_put_answer(&e->ib[ENGINE_PRIV], &d.answer));
 	else if (d.order != 0)
@@ -386,7 +355,6 @@ static int
 engine_expired(struct engine *e, struct imsg *imsg, const char **why)
 {
 	const struct pending_probe *probe;
-	struct traces_events events;
 	struct msg_id id;
 	enum msg_expiry expiry;
 
@@ -396,8 +364,7 @@ engine_expired(struct engine *e, struct imsg *imsg, const char **why)
 		    ? pending_end(e->pending, id, why)
 		    : pending_settle(e->pending, id, why)) == -1)
 		return (-1);
-	traces_silent(e->traces, id.slot, expiry, engine_listens(e, &events));
-	engine_tell(e, &events);
+	note_silent(e, id.slot, expiry);
 	if (expiry == EXPIRY_TIMEOUT)
 		return (0);
 	/* It leaves with the turned probe's TTL, so it counts like one. */

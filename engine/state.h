@@ -20,6 +20,7 @@
 #include "engine/limit.h"
 #include "engine/lister.h"
 #include "engine/monitor.h"
+#include "engine/note.h"
 #include "engine/pending.h"
 #include "engine/traces.h"
 #include "engine/waiting.h"
@@ -74,7 +75,8 @@ struct engine {
 	struct limit *limit;
 	struct waiting *waiting; /* NULL: nobody waits */
 	struct pending *pending;
-	struct traces *traces;
+	struct traces *traces; /* by note_traces only */
+	struct note note;
 	struct monitor monitor;
 	struct lister lister;
 	struct deny deny;

@@ -56,7 +56,8 @@ brain_policy(struct engine *e, const struct policy *p)
 {
 	*e->policy = *p;
 	limit_set(e->limit, e->policy, e->now);
-	traces_set(e->traces, e->policy->traces, e->policy->traces_keep_ns);
+	traces_set(
+	    note_traces(e), e->policy->traces, e->policy->traces_keep_ns);
 }
 
 void

@@ -43,7 +43,7 @@ test_setup(void **state)
 	    imsgbuf_init(&f->priv, f->fd[1]) == -1)
 		return (-1);
 	f->e.policy->gate_ns = 10 * NS_PER_S;
-	traces_set(f->e.traces, TRACES, 600 * NS_PER_S);
+	traces_set(note_traces(&f->e), TRACES, 600 * NS_PER_S);
 	f->e.state = MSG_RUN;
 	f->e.now = START;
 	*state = f;

@@ -652,7 +652,7 @@ test_observe(void **state)
 	const char *why;
 
 	configure(f, 1);
-	traces_set(f->e.traces, TRACES, 600ULL * NS_PER_S);
+	traces_set(note_traces(&f->e), TRACES, 600ULL * NS_PER_S);
 	packet_probe(PACKET_UDP4, FAMILY_V4, PROTO_UDP, &p);
 	packet_set_ttl(&p, 3);
 	p.id = id;
@@ -660,7 +660,8 @@ test_observe(void **state)
 	assert_int_equal(msg_put_probe(&f->priv, &p), 0);
 	assert_int_equal(turn(f), 0);
 	expect_order(f, MSG_TURN, id);
-	assert_int_equal(traces_next(f->e.traces, &ask, f->e.now, &copy), 0);
+	assert_int_equal(
+	    traces_next(note_traces(&f->e), &ask, f->e.now, &copy), 0);
 	/* Nothing that comes back can be taken for its answer. */
 	assert_int_equal(
 	    pending_match(f->e.pending, id, &kept, &before, &why), -1);
@@ -669,7 +670,8 @@ test_observe(void **state)
 	probe_put(f, PACKET_UDP4, PROTO_UDP, 3, id);
 	assert_int_equal(turn(f), 0);
 	expect_order(f, MSG_TURN, id);
-	assert_int_equal(traces_next(f->e.traces, &ask, f->e.now, &copy), 1);
+	assert_int_equal(
+	    traces_next(note_traces(&f->e), &ask, f->e.now, &copy), 1);
 	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 0);
 	match_put(f, id, ICMP4_TIMEX, 0, 0);
 	assert_int_equal(turn(f), 0);

@@ -136,7 +136,8 @@ test_answered(void **state)
 	assert_int_equal(match(f, &m), 0);
 	(void)expect_order(f, MSG_ANSWER, other);
 
-	assert_int_equal(traces_next(f->e.traces, &ask, START, &copy), 1);
+	assert_int_equal(
+	    traces_next(note_traces(&f->e), &ask, START, &copy), 1);
 	assert_int_equal(copy.nhops, 2);
 	assert_int_equal(copy.hop[0].answered, 1);
 	assert_int_equal(copy.hop[0].rtt_avg_us, 5000);

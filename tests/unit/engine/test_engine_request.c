@@ -107,7 +107,7 @@ traced(struct fixture *f)
 
 	memset(&ask, 0, sizeof(ask));
 	memset(&copy, 0, sizeof(copy));
-	(void)traces_next(f->e.traces, &ask, START, &copy);
+	(void)traces_next(note_traces(&f->e), &ask, START, &copy);
 	return (copy.nhops);
 }
 
