@@ -4,6 +4,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <syslog.h>
@@ -69,6 +70,20 @@ child_next(struct imsgbuf *controller, struct imsg *imsg, int64_t deadline)
 	}
 }
 
+/* The pipe from the other child comes first, then the one to it. */
+static void
+child_peer(int fd, int n)
+{
+	static const int flags[] = { O_RDONLY, O_WRONLY };
+	static const int to[] = { PROC_FD_PEER_IN, PROC_FD_PEER_OUT };
+
+	if (fd == -1 || proc_pipe_check(fd, flags[n]) == -1)
+		fatalx(EXIT_VIOLATION, "controller: PEER: no pipe to %s",
+		    n == 0 ? "read" : "write");
+	if (proc_fd_move(fd, to[n]) == -1)
+		fatal(EXIT_START, "peer descriptor");
+}
+
 pid_t
 child_boot(struct imsgbuf *controller, const struct msg_border *from,
     const struct msg_border *to, struct msg_init *init)
@@ -80,7 +95,7 @@ child_boot(struct imsgbuf *controller, const struct msg_border *from,
 	int64_t deadline;
 	uint32_t max;
 	pid_t parent;
-	int fd, got_init, got_peer;
+	int got_init, npeer;
 
 	child_signals();
 	if (proc_fd_check(PROC_FD_CONTROLLER) == -1)
@@ -97,7 +112,7 @@ child_boot(struct imsgbuf *controller, const struct msg_border *from,
 
 	deadline = loop_now() + CHILD_BOOT_NS;
 	parent = 0;
-	for (got_init = got_peer = 0; !got_init || !got_peer;) {
+	for (got_init = npeer = 0; !got_init || npeer < 2;) {
 		child_next(controller, &imsg, deadline);
 		if (msg_check(from, &imsg, MSG_BOOT, why, sizeof(why)) == NULL)
 			fatalx(EXIT_VIOLATION, "%s", why);
@@ -107,14 +122,9 @@ child_boot(struct imsgbuf *controller, const struct msg_border *from,
 				    fault);
 			parent = imsg_get_pid(&imsg);
 			got_init = 1;
-		} else if (imsg_get_type(&imsg) == MSG_PEER && !got_peer) {
-			if ((fd = imsg_get_fd(&imsg)) == -1 ||
-			    proc_fd_check(fd) == -1)
-				fatalx(EXIT_VIOLATION,
-				    "controller: PEER: no stream socket");
-			if (proc_fd_move(fd, PROC_FD_PEER) == -1)
-				fatal(EXIT_START, "peer descriptor");
-			got_peer = 1;
+		} else if (imsg_get_type(&imsg) == MSG_PEER && npeer < 2) {
+			child_peer(imsg_get_fd(&imsg), npeer);
+			npeer++;
 		} else
 			fatalx(EXIT_VIOLATION, "controller: %s: twice",
 			    msg_name(imsg_get_type(&imsg)));

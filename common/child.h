@@ -21,7 +21,7 @@
  * child_boot: ignores the signals that only the controller acts on, opens
  * the border with the controller (from and to are its tables) on
  * PROC_FD_CONTROLLER, with buffers made once, and waits for INIT and PEER,
- * ten seconds at most.  The peer's end becomes PROC_FD_PEER.  Fatal
+ * ten seconds at most.  The pipes become PROC_FD_PEER_IN and _OUT.  Fatal
  * (EXIT_START, EXIT_VIOLATION) if anything is amiss.  The border passes no
  * descriptors afterwards.  Returns the controller's process id, by its own
  * word, which is root's as yet: for sandbox_drop.

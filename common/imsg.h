@@ -30,7 +30,7 @@
 #define MAX_IMSGSIZE 16384
 /* How much one imsgbuf_read can take, unless a larger message is allowed. */
 #define IMSG_READSIZE 65536
-/* How many queued buffers one sendmsg(2) gathers at most. */
+/* How many queued buffers one sendmsg(2) or writev(2) gathers at most. */
 #define IMSG_MAXIOV 128
 /* How many descriptors can wait for messages that were not yet fetched. */
 #define IMSG_MAXFDS 4
@@ -43,6 +43,7 @@
 /* In the flags of struct imsgbuf. */
 #define IMSGBUF_FDPASS   0x1
 #define IMSGBUF_NOFDPASS 0x2 /* for good */
+#define IMSGBUF_PIPES    0x4 /* no socket */
 
 struct ibuf_pool;
 
@@ -91,7 +92,8 @@ struct imsgbuf {
 	int fdq[IMSG_MAXFDS]; /* one for each marked header in rbuf */
 	size_t nfds;
 	int pendfd; /* came with a header that is not complete */
-	int fd;     /* the socket, not owned */
+	int fd;     /* the socket, or the pipe to read; not owned */
+	int wfd;    /* the same socket, or the pipe to write */
 	int error;  /* the stream is dead for this reason, or 0 */
 	int flags;
 	uint32_t qlen;
@@ -111,6 +113,12 @@ struct imsgbuf {
  * only imsgbuf_read may block on a blocking one.  Errors: ENOMEM.
  */
 int imsgbuf_init(struct imsgbuf *ib, int fd);
+/*
+ * The same for two pipes, one for each direction: a message costs the kernel
+ * about half as much as through a socket, and no descriptor can travel.  The
+ * pipe to write has to be non-blocking, and SIGPIPE ignored.
+ */
+int imsgbuf_init_pipes(struct imsgbuf *ib, int rfd, int wfd);
 
 /*
  * Pass descriptors from now on, in both directions.  Without effect after
@@ -145,20 +153,18 @@ int imsgbuf_set_pool(
     struct imsgbuf *ib, struct ibuf_pool *tx, struct ibuf_pool *rx);
 
 /*
- * Receive once: at most one recvmsg(2) takes place (more only when interrupted
- * by signals), so a peer that writes without end can't hold the caller.  Call
- * it again when poll(2) says readable.  Returns
- *  1  something was received; or nothing is there now (EAGAIN); or there is no
- *     room before imsgbuf_get fetches messages: then nothing was read
- *  0  end of file, also if part of a message was received before:
- *     see imsgbuf_partial
- * -1  an error of recvmsg(2), such as ECONNRESET (the peer closed and left
- *     bytes unread); or the stream is dead, for good: close it.
- *     ERANGE    a header's length is below 16 or above the limit
- *     EMSGSIZE  descriptors were lost (MSG_CTRUNC: none free here, or the peer
- *               sent more than two at once)
- *     EBADMSG   a second descriptor within one header
- * When the stream is dead every descriptor that was not fetched is closed.
+ * Receive once: at most one recvmsg(2), or read(2) of a pipe, takes place (more
+ * only when interrupted by signals), so a peer that writes without end can't
+ * hold the caller.  Call it again when poll(2) says readable.  Returns 1
+ * something was received; or nothing is there now (EAGAIN); or there is no room
+ * before imsgbuf_get fetches messages: then nothing was read 0  end of file,
+ * also if part of a message was received before: see imsgbuf_partial -1  an
+ * error of that call, such as ECONNRESET (the peer closed and left bytes
+ * unread); or the stream is dead, for good: close it. ERANGE    a header's
+ * length is below 16 or above the limit EMSGSIZE  descriptors were lost
+ * (MSG_CTRUNC: none free here, or the peer sent more than two at once) EBADMSG
+ * a second descriptor within one header When the stream is dead every
+ * descriptor that was not fetched is closed.
  *
  * Of several descriptors in one control message all but the first are closed.
  * One that comes with a header that isn't marked is closed.  All received
@@ -184,10 +190,10 @@ size_t imsgbuf_partial(const struct imsgbuf *ib);
 
 /*
  * Send what the socket takes without blocking (whether or not it is
- * non-blocking), up to IMSG_MAXIOV buffers in one sendmsg(2), with at most one
- * descriptor each.  A partial write is continued by the next call, so ask
- * poll(2) for writable while imsgbuf_queuelen is not 0.  EAGAIN and ENOBUFS are
- * no errors.  A peer that closed is EPIPE, never a signal.
+ * non-blocking), up to IMSG_MAXIOV buffers in one sendmsg(2) or writev(2), with
+ * at most one descriptor each.  A partial write is continued by the next call,
+ * so ask poll(2) for writable while imsgbuf_queuelen is not 0.  EAGAIN and
+ * ENOBUFS are no errors.  A peer that closed is EPIPE, never a signal.
  */
 int imsgbuf_write(struct imsgbuf *ib);
 

@@ -23,9 +23,19 @@ imsgbuf_init(struct imsgbuf *ib, int fd)
 	TAILQ_INIT(&ib->txq);
 	ib->rsize = IMSG_READSIZE;
 	ib->pendfd = -1;
-	ib->fd = fd;
+	ib->fd = ib->wfd = fd;
 	ib->maxsize = MAX_IMSGSIZE;
 	ib->pid = getpid();
+	return (0);
+}
+
+int
+imsgbuf_init_pipes(struct imsgbuf *ib, int rfd, int wfd)
+{
+	if (imsgbuf_init(ib, rfd) == -1)
+		return (-1);
+	ib->wfd = wfd;
+	ib->flags = IMSGBUF_PIPES | IMSGBUF_NOFDPASS;
 	return (0);
 }
 
@@ -158,6 +168,12 @@ imsgbuf_recv(struct imsgbuf *ib, int *fd, int *lost)
 
 	*fd = -1;
 	*lost = 0;
+	if (ib->flags & IMSGBUF_PIPES) {
+		do {
+			n = read(ib->fd, iov.iov_base, iov.iov_len);
+		} while (n == -1 && errno == EINTR);
+		return (n);
+	}
 	do {
 		memset(&mh, 0, sizeof(mh));
 		mh.msg_iov = &iov;
@@ -304,6 +320,6 @@ imsgbuf_clear(struct imsgbuf *ib)
 	freezero(ib->rbuf, ib->rsize);
 	ib->rbuf = NULL;
 	ib->rsize = ib->rlen = ib->rpos = ib->spos = 0;
-	ib->fd = -1;
+	ib->fd = ib->wfd = -1;
 	ib->error = EBADF;
 }

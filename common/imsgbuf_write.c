@@ -6,6 +6,7 @@
 /* The connection: sending. */
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -49,6 +50,8 @@ imsgbuf_send(struct imsgbuf *ib, size_t *total)
 		iov[n].iov_len = ibuf_size(buf);
 		*total += iov[n++].iov_len;
 	}
+	if (ib->flags & IMSGBUF_PIPES)
+		return (writev(ib->wfd, iov, (int)n));
 	mh.msg_iov = iov;
 	mh.msg_iovlen = n;
 	if (first->fd != -1) {
@@ -122,7 +125,7 @@ imsgbuf_now(int64_t *ns)
 int
 imsgbuf_flush(struct imsgbuf *ib)
 {
-	struct pollfd pfd = { .fd = ib->fd, .events = POLLOUT };
+	struct pollfd pfd = { .fd = ib->wfd, .events = POLLOUT };
 	struct timespec ts;
 	int64_t now, end;
 

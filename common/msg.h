@@ -32,7 +32,7 @@ enum msg_state {
 enum msg_type {
 	/* controller -> engine, controller -> packet process */
 	MSG_INIT = 0x100, /* struct msg_init */
-	MSG_PEER,         /* a descriptor: the pair between the children */
+	MSG_PEER,         /* a descriptor: the pipe from, then to the peer */
 	MSG_CONF_BEGIN,   /* generation */
 	MSG_CONF_COMMON,  /* the single values of struct policy */
 	MSG_CONF_LISTEN,  /* one struct policy_listen */
@@ -437,7 +437,10 @@ int msg_get_u32(struct imsg *, uint32_t *, const char **why);
 int msg_put_init(struct imsgbuf *, const struct msg_init *);
 int msg_get_init(struct imsg *, struct msg_init *, const char **why);
 
-/* msg_put_peer: MSG_PEER.  The queue owns fd then, on -1 still the caller. */
+/*
+ * msg_put_peer: MSG_PEER.  Two are sent: the pipe that the child reads, then
+ * the one that it writes.  The queue owns fd then, on -1 still the caller.
+ */
 int msg_put_peer(struct imsgbuf *, int fd);
 
 /*

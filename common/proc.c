@@ -4,6 +4,7 @@
  */
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -174,6 +175,36 @@ proc_fd_check(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1)
 		return (-1);
 	if (domain != AF_UNIX || type != SOCK_STREAM) {
+		errno = EPROTOTYPE;
+		return (-1);
+	}
+	return (0);
+}
+
+int
+proc_pipe(int p[2], int size)
+{
+	int i;
+
+	if (pipe2(p, O_NONBLOCK | O_CLOEXEC) == -1)
+		return (-1);
+	/* It is 64 KiB anyway; more is only for bursts. */
+	for (i = size; i > 65536; i /= 2)
+		if (fcntl(p[1], F_SETPIPE_SZ, i) != -1)
+			break;
+	return (0);
+}
+
+int
+proc_pipe_check(int fd, int flags)
+{
+	struct stat st;
+	int fl;
+
+	if (fstat(fd, &st) == -1 || (fl = fcntl(fd, F_GETFL)) == -1)
+		return (-1);
+	if (!S_ISFIFO(st.st_mode) || (fl & O_ACCMODE) != flags ||
+	    (fl & O_NONBLOCK) == 0) {
 		errno = EPROTOTYPE;
 		return (-1);
 	}

@@ -9,8 +9,9 @@
 
 /* In every child: its end of the pair with the controller. */
 #define PROC_FD_CONTROLLER 3
-/* In both children: the pair between engine and packet process. */
-#define PROC_FD_PEER 4
+/* In both children: the pipes from and to the other one. */
+#define PROC_FD_PEER_IN  4
+#define PROC_FD_PEER_OUT 5
 
 /*
  * proc_socketpair: AF_UNIX stream, non-blocking, close-on-exec, with the
@@ -18,6 +19,16 @@
  * are never lowered).  Returns 0, or -1 with errno.
  */
 int proc_socketpair(int sv[2], int bufsize);
+
+/*
+ * proc_pipe: a pipe, p[0] to read and p[1] to write, non-blocking,
+ * close-on-exec, with room for size bytes as far as the system lets.  Returns
+ * 0, or -1 with errno.
+ */
+int proc_pipe(int p[2], int size);
+/* proc_pipe_check: fd is the end of a pipe that is open for flags (O_RDONLY or
+ * O_WRONLY).  Returns 0, or -1 with errno. */
+int proc_pipe_check(int fd, int flags);
 
 /*
  * proc_start: forks, makes fd the child's PROC_FD_CONTROLLER, closes all

@@ -24,8 +24,8 @@
 #define ENGINE_LIMIT_SETS 4096
 /* One message from the packet process is handled at a time. */
 #define ENGINE_RX 4
-/* Descriptors: 0, 1, 2 and the two peers; ppoll can't name more, either. */
-#define ENGINE_NOFILE (PROC_FD_PEER + 1)
+/* Descriptors: 0, 1, 2 and the peers'; ppoll can't name more, either. */
+#define ENGINE_NOFILE (PROC_FD_PEER_OUT + 1)
 
 /*
  * Longer than it runs for a probe.  The packet process wakes us and looks for
@@ -90,7 +90,7 @@ engine_free(struct engine *e)
 }
 
 int
-engine_open_priv(struct engine *e, int fd, uint32_t npending)
+engine_open_priv(struct engine *e, int in, int out, uint32_t npending)
 {
 	struct imsgbuf *ib = &e->ib[ENGINE_PRIV];
 	struct ibuf_pool *rx, *tx;
@@ -103,11 +103,10 @@ engine_open_priv(struct engine *e, int fd, uint32_t npending)
 	/* Only orders lie here in numbers: they are much smaller. */
 	tx = ibuf_pool_new((size_t)npending + ENGINE_RESERVE,
 	    IMSG_HEADER_SIZE + msg_engine_to_priv.maxsize);
-	if (rx == NULL || tx == NULL || imsgbuf_init(ib, fd) == -1 ||
+	if (rx == NULL || tx == NULL || imsgbuf_init_pipes(ib, in, out) == -1 ||
 	    imsgbuf_set_maxsize(ib, max) == -1 ||
 	    imsgbuf_set_pool(ib, tx, rx) == -1)
 		return (-1);
-	imsgbuf_deny_fdpass(ib);
 	return (0);
 }
 
@@ -120,7 +119,7 @@ engine_room(const struct engine *e, enum engine_peer peer)
 }
 
 int64_t
-engine_poll(const struct engine *e, struct pollfd pfds[ENGINE_PEERS])
+engine_poll(const struct engine *e, struct pollfd pfds[ENGINE_SLOTS])
 {
 	int i;
 
@@ -136,9 +135,17 @@ engine_poll(const struct engine *e, struct pollfd pfds[ENGINE_PEERS])
 	/* A trace goes on with the next turn, once its buffers are sent. */
 	if (e->monitor.busy || e->lister.busy)
 		pfds[ENGINE_CONTROLLER].events |= POLLOUT;
+	/* A pipe to write is asked about only while there is something. */
+	pfds[ENGINE_SLOT_OUT].fd = -1;
+	pfds[ENGINE_SLOT_OUT].events = POLLOUT;
+	pfds[ENGINE_SLOT_OUT].revents = 0;
+	if (pfds[ENGINE_PRIV].events & POLLOUT) {
+		pfds[ENGINE_PRIV].events &= ~POLLOUT;
+		pfds[ENGINE_SLOT_OUT].fd = e->ib[ENGINE_PRIV].wfd;
+	}
 	if (!e->lost)
 		return (LOOP_FOREVER);
-	pfds[ENGINE_PRIV].fd = -1;
+	pfds[ENGINE_PRIV].fd = pfds[ENGINE_SLOT_OUT].fd = -1;
 	return (e->lost_at + ENGINE_GRACE_NS);
 }
 
@@ -234,7 +241,7 @@ engine_write(struct engine *e, enum engine_peer peer)
 }
 
 int
-engine_turn(struct engine *e, const struct pollfd pfds[ENGINE_PEERS])
+engine_turn(struct engine *e, const struct pollfd pfds[ENGINE_SLOTS])
 {
 	enum engine_drained left[ENGINE_PEERS];
 	int again, i;
@@ -292,7 +299,7 @@ engine_lock(struct engine *e, const struct msg_init *init, pid_t parent)
 int
 engine_main(void)
 {
-	struct pollfd pfds[ENGINE_PEERS];
+	struct pollfd pfds[ENGINE_SLOTS];
 	struct msg_init init;
 	struct engine *e;
 	int64_t deadline;
@@ -309,7 +316,8 @@ engine_main(void)
 	log_setverbose(init.verbose);
 	if (engine_tables(e, init.fixed.pending, init.traces) == -1 ||
 	    engine_room_to_wait(e, &init.fixed) == -1 ||
-	    engine_open_priv(e, PROC_FD_PEER, init.fixed.pending) == -1)
+	    engine_open_priv(
+		e, PROC_FD_PEER_IN, PROC_FD_PEER_OUT, init.fixed.pending) == -1)
 		fatal(EXIT_START, "tables for %u probes and %u traces",
 		    init.fixed.pending, init.traces);
 	place_init(&e->place);
@@ -324,7 +332,7 @@ engine_main(void)
 
 	do {
 		deadline = engine_poll(e, pfds);
-		if (loop_wait(pfds, ENGINE_PEERS, deadline, NULL) == -1)
+		if (loop_wait(pfds, ENGINE_SLOTS, deadline, NULL) == -1)
 			fatal(EXIT_LOST, "wait");
 		e->now = loop_now();
 	} while (!engine_turn(e, pfds));

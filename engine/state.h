@@ -39,6 +39,9 @@ enum engine_peer {
 	ENGINE_PRIV,
 	ENGINE_PEERS
 };
+/* What is waited for: each peer, and the pipe to write to the last one. */
+#define ENGINE_SLOT_OUT ENGINE_PEERS
+#define ENGINE_SLOTS    (ENGINE_PEERS + 1)
 
 struct engine;
 struct engine_handler {
@@ -98,10 +101,10 @@ int engine_tables(struct engine *, uint32_t npending, uint32_t ntraces);
  */
 int engine_room_to_wait(struct engine *, const struct policy_fixed *);
 /*
- * engine_open_priv: the border with the packet process, on fd, with buffers
+ * engine_open_priv: the border with the packet process, two pipes, with buffers
  * for npending orders.  Returns 0, or -1 with errno.
  */
-int engine_open_priv(struct engine *, int fd, uint32_t npending);
+int engine_open_priv(struct engine *, int in, int out, uint32_t npending);
 /* engine_free: the tables; for tests. */
 void engine_free(struct engine *);
 
@@ -112,8 +115,8 @@ void engine_free(struct engine *);
  * they cause, writes what is queued.  Returns 1 once STOP was received, else
  * 0.  Fatal if a peer is lost or breaks its rules.
  */
-int64_t engine_poll(const struct engine *, struct pollfd pfds[ENGINE_PEERS]);
-int engine_turn(struct engine *, const struct pollfd pfds[ENGINE_PEERS]);
+int64_t engine_poll(const struct engine *, struct pollfd pfds[ENGINE_SLOTS]);
+int engine_turn(struct engine *, const struct pollfd pfds[ENGINE_SLOTS]);
 
 /* engine_border: what is taken from a peer. */
 const struct engine_border *engine_border(enum engine_peer);

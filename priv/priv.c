@@ -32,6 +32,7 @@
 enum priv_slot {
 	SLOT_CONTROLLER = 0,
 	SLOT_ENGINE,
+	SLOT_ENGINE_OUT,
 	SLOT_QUEUE,
 	SLOT_CAPTURE4,
 	SLOT_CAPTURE6,
@@ -144,11 +145,11 @@ priv_borders(struct priv *p)
 	p->to_engine = ibuf_pool_new(PRIV_TX, IMSG_HEADER_SIZE + max);
 	p->from_engine = ibuf_pool_new(PRIV_RX, IMSG_HEADER_SIZE + max);
 	if (p->to_engine == NULL || p->from_engine == NULL ||
-	    imsgbuf_init(&p->engine, PROC_FD_PEER) == -1 ||
+	    imsgbuf_init_pipes(&p->engine, PROC_FD_PEER_IN, PROC_FD_PEER_OUT) ==
+		-1 ||
 	    imsgbuf_set_maxsize(&p->engine, max) == -1 ||
 	    imsgbuf_set_pool(&p->engine, p->to_engine, p->from_engine) == -1)
 		fatal(EXIT_START, "engine: buffers");
-	imsgbuf_deny_fdpass(&p->engine);
 }
 
 /*
@@ -298,7 +299,11 @@ priv_loop(struct priv *p)
 	for (;;) {
 		priv_poll_set(
 		    &pfds[SLOT_CONTROLLER], PROC_FD_CONTROLLER, &p->controller);
-		priv_poll_set(&pfds[SLOT_ENGINE], PROC_FD_PEER, &p->engine);
+		priv_poll_set(&pfds[SLOT_ENGINE], PROC_FD_PEER_IN, NULL);
+		/* Asked about only while something is to be written. */
+		priv_poll_set(&pfds[SLOT_ENGINE_OUT],
+		    imsgbuf_queuelen(&p->engine) > 0 ? PROC_FD_PEER_OUT : -1,
+		    &p->engine);
 		priv_poll_set(&pfds[SLOT_QUEUE], PRIV_FD_QUEUE, NULL);
 		priv_poll_set(&pfds[SLOT_CAPTURE4], PRIV_FD_CAPTURE4, NULL);
 		priv_poll_set(&pfds[SLOT_CAPTURE6], PRIV_FD_CAPTURE6, NULL);

@@ -14,13 +14,13 @@
  * The packet process.  Its descriptors have fixed numbers, so that the system
  * call filter can name them.
  */
-#define PRIV_FD_QUEUE    5  /* netlink, NFQUEUE */
-#define PRIV_FD_RAW4     6  /* sends IPv4 */
-#define PRIV_FD_RAW6     7  /* sends IPv6 */
-#define PRIV_FD_CAPTURE4 8  /* receives ICMP errors */
-#define PRIV_FD_CAPTURE6 9  /* receives ICMPv6 errors */
-#define PRIV_FD_FIGURES  10 /* the kernel's figures of the queue */
-#define PRIV_FD_MAX      11
+#define PRIV_FD_QUEUE    6  /* netlink, NFQUEUE */
+#define PRIV_FD_RAW4     7  /* sends IPv4 */
+#define PRIV_FD_RAW6     8  /* sends IPv6 */
+#define PRIV_FD_CAPTURE4 9  /* receives ICMP errors */
+#define PRIV_FD_CAPTURE6 10 /* receives ICMPv6 errors */
+#define PRIV_FD_FIGURES  11 /* the kernel's figures of the queue */
+#define PRIV_FD_MAX      12
 
 /*
  * priv_main: the packet process, from its start as root in a child of the

@@ -47,8 +47,8 @@
 static const struct sandbox_call priv_calls[] = {
 	ON("recvmsg", PROC_FD_CONTROLLER, "messages of the controller"),
 	ON("sendmsg", PROC_FD_CONTROLLER, "messages to the controller"),
-	ON("recvmsg", PROC_FD_PEER, "orders of the engine"),
-	ON("sendmsg", PROC_FD_PEER, "probes and matches to the engine"),
+	ON("read", PROC_FD_PEER_IN, "orders of the engine"),
+	ON("writev", PROC_FD_PEER_OUT, "probes and matches to the engine"),
 	ON("recvmmsg", PRIV_FD_QUEUE, "packets of the queue"),
 	ON("sendto", PRIV_FD_QUEUE, "verdicts"),
 	ON("sendmmsg", PRIV_FD_RAW4, "turned probes and answers, IPv4"),

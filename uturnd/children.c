@@ -16,7 +16,7 @@
 #include "uturnd/children.h"
 
 /* The pipe between the children carries every packet, the others little. */
-#define PEER_BUFFER (1024 * 1024)
+#define PEER_BUFFER (256 * 1024)
 #define PIPE_BUFFER (256 * 1024)
 
 static const struct child_role {
@@ -33,7 +33,7 @@ static const struct child_role {
 };
 
 static pid_t child_exec(enum child_id, int, int);
-static void child_greet(struct child *, const struct msg_init *, int);
+static void child_greet(struct child *, const struct msg_init *, int, int);
 static enum child_event
 child_read(struct child *, enum child_id, int64_t, child_handler *, void *);
 static int child_message(struct child *, enum child_id, struct imsg *, int64_t,
@@ -43,12 +43,13 @@ static const char *child_log(struct child *, struct imsg *, int64_t);
 void
 children_start(struct children *cs, const struct msg_init *init, int verbose)
 {
-	int i, peer[2], sv[CHILD_MAX];
+	int i, peer[CHILD_MAX][2], sv[CHILD_MAX];
 	pid_t pid;
 
 	cs->first = -1;
-	if (proc_socketpair(peer, PEER_BUFFER) == -1)
-		fatal(EXIT_START, "socketpair between the children");
+	for (i = 0; i < CHILD_MAX; i++)
+		if (proc_pipe(peer[i], PEER_BUFFER) == -1)
+			fatal(EXIT_START, "pipe between the children");
 	for (i = 0; i < CHILD_MAX; i++) {
 		if (proc_socketpair(sv, PIPE_BUFFER) == -1)
 			fatal(EXIT_START, "socketpair");
@@ -58,7 +59,9 @@ children_start(struct children *cs, const struct msg_init *init, int verbose)
 		if (child_init(&cs->child[i], (enum child_id)i, sv[0], pid) ==
 		    -1)
 			fatal(EXIT_START, "%s: messages", roles[i].name);
-		child_greet(&cs->child[i], init, peer[i]);
+		/* Each reads from its own one. */
+		child_greet(&cs->child[i], init, peer[i][0],
+		    peer[(i + 1) % CHILD_MAX][1]);
 	}
 }
 
@@ -100,13 +103,14 @@ child_exec(enum child_id id, int fd, int verbose)
 	return (proc_start(fd, argv));
 }
 
-/* The first two messages, and the only descriptor that ever travels. */
+/* The first messages, and the only descriptors that ever travel. */
 static void
-child_greet(struct child *c, const struct msg_init *init, int peer)
+child_greet(struct child *c, const struct msg_init *init, int in, int out)
 {
 	imsgbuf_allow_fdpass(&c->ibuf);
 	if (msg_put_init(&c->ibuf, init) == -1 ||
-	    imsg_compose(&c->ibuf, MSG_PEER, 0, 0, peer, NULL, 0) == -1)
+	    imsg_compose(&c->ibuf, MSG_PEER, 0, 0, in, NULL, 0) == -1 ||
+	    imsg_compose(&c->ibuf, MSG_PEER, 0, 0, out, NULL, 0) == -1)
 		fatal(EXIT_START, "%s: messages", c->name);
 	if (imsgbuf_flush(&c->ibuf) == -1) {
 		/* How it ended tells more than a broken pipe does. */

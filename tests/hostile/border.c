@@ -211,20 +211,19 @@ border_write(struct hostile *h, const void *buf, size_t len, int64_t deadline)
 	ssize_t n;
 
 	while (done < len) {
-		n = send(h->peer.fd, (const uint8_t *)buf + done, len - done,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = write(h->peer.wfd, (const uint8_t *)buf + done, len - done);
 		if (n >= 0) {
 			done += (size_t)n;
 			continue;
 		}
-		if (errno == EPIPE || errno == ECONNRESET)
+		if (errno == EPIPE)
 			break;
 		if (errno != EAGAIN && errno != EINTR)
 			err(1, "peer");
 		if (loop_now() >= deadline)
 			break;
 		memset(&pfd, 0, sizeof(pfd));
-		pfd.fd = h->peer.fd;
+		pfd.fd = h->peer.wfd;
 		pfd.events = POLLOUT;
 		if (loop_wait(&pfd, 1, deadline, NULL) == -1)
 			err(1, "wait");

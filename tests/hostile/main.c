@@ -60,6 +60,9 @@ main(int argc, char *argv[])
 	const char *conf = NULL, *program = NULL;
 	int ch, i, late = 0, policy = 1, role = 'P';
 
+	/* A pipe says so by itself when the process under test is gone. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		err(1, "SIGPIPE");
 	while ((ch = getopt(argc, argv, "Ef:nu:")) != -1) {
 		switch (ch) {
 		case 'E':

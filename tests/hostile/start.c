@@ -18,7 +18,7 @@
 #include "uturnd/conf.h"
 
 /* As in uturnd/children.c. */
-#define PEER_BUFFER (1024 * 1024)
+#define PEER_BUFFER (256 * 1024)
 #define PIPE_BUFFER (256 * 1024)
 
 static void
@@ -56,6 +56,24 @@ start_pair(struct imsgbuf *ib, const struct msg_border *a,
 		ib, a->maxsize > b->maxsize ? a->maxsize : b->maxsize) == -1)
 		err(1, "socketpair");
 	return (sv[1]);
+}
+
+/* Ours of the pipes between the children; the child's are given to it. */
+static void
+start_pipes(struct imsgbuf *ib, int *in, int *out)
+{
+	uint32_t max = msg_priv_to_engine.maxsize;
+	int to[2], from[2];
+
+	if (max < msg_engine_to_priv.maxsize)
+		max = msg_engine_to_priv.maxsize;
+	if (proc_pipe(to, PEER_BUFFER) == -1 ||
+	    proc_pipe(from, PEER_BUFFER) == -1 ||
+	    imsgbuf_init_pipes(ib, from[0], to[1]) == -1 ||
+	    imsgbuf_set_maxsize(ib, max) == -1)
+		err(1, "pipes");
+	*in = to[0];
+	*out = from[1];
 }
 
 static struct conf *
@@ -124,7 +142,7 @@ start_child(struct hostile *h, int role, const char *program, const char *path,
 	struct msg_init init;
 	struct conf *conf;
 	int64_t deadline;
-	int fd, peer;
+	int fd, in, out;
 
 	conf = start_conf(path, &macros);
 	start_init(&init, conf);
@@ -136,8 +154,7 @@ start_child(struct hostile *h, int role, const char *program, const char *path,
 	else
 		fd = start_pair(&h->controller, &msg_engine_to_controller,
 		    &msg_controller_to_engine, PIPE_BUFFER);
-	peer = start_pair(
-	    &h->peer, &msg_priv_to_engine, &msg_engine_to_priv, PEER_BUFFER);
+	start_pipes(&h->peer, &in, &out);
 	if ((h->pid = fork()) == -1)
 		err(1, "fork");
 	if (h->pid == 0)
@@ -146,7 +163,8 @@ start_child(struct hostile *h, int role, const char *program, const char *path,
 
 	imsgbuf_allow_fdpass(&h->controller);
 	if (msg_put_init(&h->controller, &init) == -1 ||
-	    msg_put_peer(&h->controller, peer) == -1 ||
+	    msg_put_peer(&h->controller, in) == -1 ||
+	    msg_put_peer(&h->controller, out) == -1 ||
 	    imsgbuf_flush(&h->controller) == -1)
 		err(1, "INIT and PEER");
 	imsgbuf_deny_fdpass(&h->controller);

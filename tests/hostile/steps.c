@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "steps.h"
 
@@ -296,8 +297,8 @@ step_close(struct hostile *h, char *argv[], int argc)
 {
 	(void)argv;
 	(void)argc;
-	if (shutdown(h->peer.fd, SHUT_RDWR) == -1)
-		err(1, "shutdown");
+	if (close(h->peer.fd) == -1 || close(h->peer.wfd) == -1)
+		err(1, "close");
 	h->peer_gone = 1;
 	return (0);
 }

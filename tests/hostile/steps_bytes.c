@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <ctype.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,8 +139,12 @@ step_descriptors(struct hostile *h, char *argv[], int argc)
 	ctl.hdr.cmsg_type = SCM_RIGHTS;
 	ctl.hdr.cmsg_len = CMSG_LEN(n * sizeof(int));
 	memcpy(CMSG_DATA(&ctl.hdr), fds, n * sizeof(int));
-	if (sendmsg(h->peer.fd, &mh, MSG_NOSIGNAL) == -1)
-		err(1, "descriptors");
+	/* They can't travel; the message that is to bring them can. */
+	if (sendmsg(h->peer.wfd, &mh, MSG_NOSIGNAL) != -1 || errno != ENOTSOCK)
+		errx(1, "a pipe took descriptors");
+	if (border_write(h, buf, iov.iov_len, loop_now() + HOSTILE_WAIT_NS) !=
+	    iov.iov_len)
+		errx(1, "the message was not taken");
 	for (i = 0; i < n; i++)
 		(void)close(fds[i]);
 	return (0);

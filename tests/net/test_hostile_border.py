@@ -135,7 +135,8 @@ def test_broken_off(bench, part):
 @pytest.mark.parametrize("number", (1, 2, 3))
 @pytest.mark.parametrize("marked", (0, 1))
 def test_descriptors(bench, number, marked):
-    """None is taken; the message that brought them is one like any other."""
+    """None can come; a message that is marked to bring one is one like any
+    other."""
     r = passed(bench, "probe fds " + f"descriptors:{number}:{marked} " * 8
                + "sync fds")
     before, after = r.values("fds")

@@ -21,7 +21,7 @@ from hostile import message
 from lab import FAMILIES
 
 PIDFD_GETFD = 438               # on every architecture
-CONTROLLER, PEER = 3, 4         # the children's descriptors
+CONTROLLER, PEER = 3, 5         # what the children write to
 NAMES = {"engine": "uturnd-engine", "packet process": "uturnd-packet"}
 
 

@@ -300,7 +300,7 @@ def descriptors(pid, kinds):
 UNIX_STREAM = "unix 0001"
 LINUX_SLL_IP, LINUX_SLL_IP6 = "0800", "86dd"
 CHILD_FDS = {0: "/dev/null", 1: "/dev/null", 2: "pipe",
-             3: UNIX_STREAM, 4: UNIX_STREAM}
+             3: UNIX_STREAM, 4: "pipe", 5: "pipe"}
 
 
 class TestHeld:
@@ -347,13 +347,35 @@ class TestHeld:
     def test_descriptors_priv(self, pids):
         have = descriptors(pids[PRIV], socket_kinds(pids[CONTROLLER]))
         assert have == CHILD_FDS | {
-            5: "netlink 12", 6: "raw 255", 7: "raw6 255",
-            8: f"packet 2 {LINUX_SLL_IP}", 9: f"packet 2 {LINUX_SLL_IP6}",
-            10: "queue figures"}
+            6: "netlink 12", 7: "raw 255", 8: "raw6 255",
+            9: f"packet 2 {LINUX_SLL_IP}", 10: f"packet 2 {LINUX_SLL_IP6}",
+            11: "queue figures"}
 
     def test_descriptors_engine(self, pids):
         have = descriptors(pids[ENGINE], socket_kinds(pids[CONTROLLER]))
         assert have == CHILD_FDS
+
+    def test_pipes_between(self, pids):
+        """Each of the two is read by one process and written by the other,
+        and nobody else has an end of it."""
+        def ends(name):
+            out = {}
+            for fd in (4, 5):
+                with open(f"/proc/{pids[name]}/fdinfo/{fd}",
+                          encoding="ascii") as f:
+                    flags = int(re.search(r"flags:\s+(\d+)", f.read())[1], 8)
+                out[fd] = (os.readlink(f"/proc/{pids[name]}/fd/{fd}"),
+                           flags & os.O_ACCMODE)
+            return out
+
+        priv, engine = ends(PRIV), ends(ENGINE)
+        assert [e[1] for e in (priv[4], priv[5], engine[4], engine[5])] == \
+            [os.O_RDONLY, os.O_WRONLY] * 2
+        assert priv[4][0] == engine[5][0] != priv[5][0] == engine[4][0]
+        mine = {priv[4][0], priv[5][0]}
+        assert not mine & {
+            os.readlink(f"/proc/{pids[CONTROLLER]}/fd/{fd}")
+            for fd in os.listdir(f"/proc/{pids[CONTROLLER]}/fd")}
 
     def test_roots(self, pids):
         for link in ("root", "cwd"):
@@ -381,7 +403,7 @@ class TestHeld:
 
     def test_limits(self, pids):
         unlimited = "unlimited"
-        files = {CONTROLLER: CONTROLLER_NOFILE, PRIV: 11, ENGINE: 5}
+        files = {CONTROLLER: CONTROLLER_NOFILE, PRIV: 12, ENGINE: 6}
         for name, pid in pids.items():
             with open(f"/proc/{pid}/limits", encoding="ascii") as f:
                 limits = {m[1]: (m[2], m[3]) for m in re.finditer(

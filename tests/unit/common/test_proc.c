@@ -271,6 +271,40 @@ socketpair_properties(void **state)
 }
 
 static void
+pipe_properties(void **state)
+{
+	int i, p[2], sv[2];
+
+	(void)state;
+	assert_int_equal(proc_pipe(p, 1 << 20), 0);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(fcntl(p[i], F_GETFD), FD_CLOEXEC);
+		assert_true(fcntl(p[i], F_GETFL) & O_NONBLOCK);
+	}
+	assert_true(fcntl(p[1], F_GETPIPE_SZ) >= 65536);
+	if (geteuid() == 0)
+		assert_true(fcntl(p[1], F_GETPIPE_SZ) >= 1 << 20);
+	/* Each end only for what it is. */
+	assert_int_equal(proc_pipe_check(p[0], O_RDONLY), 0);
+	assert_int_equal(proc_pipe_check(p[1], O_WRONLY), 0);
+	assert_int_equal(proc_pipe_check(p[0], O_WRONLY), -1);
+	assert_int_equal(errno, EPROTOTYPE);
+	assert_int_equal(proc_pipe_check(p[1], O_RDONLY), -1);
+	/* A blocking one would stop the process. */
+	assert_int_equal(fcntl(p[1], F_SETFL, 0), 0);
+	assert_int_equal(proc_pipe_check(p[1], O_WRONLY), -1);
+	close(p[0]);
+	close(p[1]);
+	assert_int_equal(proc_pipe_check(p[0], O_RDONLY), -1);
+	assert_int_equal(errno, EBADF);
+	assert_int_equal(proc_socketpair(sv, 1 << 16), 0);
+	assert_int_equal(proc_pipe_check(sv[0], O_RDONLY), -1);
+	assert_int_equal(proc_pipe_check(sv[0], O_WRONLY), -1);
+	close(sv[0]);
+	close(sv[1]);
+}
+
+static void
 fd_move(void **state)
 {
 	int p[2];
@@ -437,6 +471,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(start_any_number),
 		cmocka_unit_test(start_faults),
 		cmocka_unit_test(socketpair_properties),
+		cmocka_unit_test(pipe_properties),
 		cmocka_unit_test(fd_move),
 		cmocka_unit_test(fd_check),
 		cmocka_unit_test(daemonize_codes),

@@ -38,7 +38,7 @@ test_setup(void **state)
 
 	f = calloc(1, sizeof(*f));
 	if (f == NULL || proc_socketpair(f->fd, 65536) == -1 ||
-	    engine_open_priv(&f->e, f->fd[0], PENDING) == -1 ||
+	    engine_open_priv(&f->e, f->fd[0], f->fd[0], PENDING) == -1 ||
 	    engine_tables(&f->e, PENDING, TRACES) == -1 ||
 	    imsgbuf_init(&f->priv, f->fd[1]) == -1)
 		return (-1);

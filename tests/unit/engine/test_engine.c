@@ -63,7 +63,7 @@ test_setup(void **state)
 	    imsgbuf_init(&f->e.ib[ENGINE_CONTROLLER], f->fd[0][0]) == -1 ||
 	    imsgbuf_set_maxsize(&f->e.ib[ENGINE_CONTROLLER], max) == -1 ||
 	    imsgbuf_set_pool(&f->e.ib[ENGINE_CONTROLLER], tx, rx) == -1 ||
-	    engine_open_priv(&f->e, f->fd[1][0], PENDING) == -1 ||
+	    engine_open_priv(&f->e, f->fd[1][0], f->fd[1][0], PENDING) == -1 ||
 	    engine_tables(&f->e, PENDING, TRACES) == -1 ||
 	    imsgbuf_init(&f->controller, f->fd[0][1]) == -1 ||
 	    imsgbuf_init(&f->priv, f->fd[1][1]) == -1)
@@ -100,13 +100,13 @@ test_teardown(void **state)
 static int
 turn(struct fixture *f)
 {
-	struct pollfd pfds[ENGINE_PEERS];
+	struct pollfd pfds[ENGINE_SLOTS];
 
 	assert_int_equal(imsgbuf_write(&f->controller), 0);
 	assert_int_equal(imsgbuf_write(&f->priv), 0);
 	(void)engine_poll(&f->e, pfds);
 	assert_int_not_equal(
-	    loop_wait(pfds, ENGINE_PEERS, loop_now(), NULL), -1);
+	    loop_wait(pfds, ENGINE_SLOTS, loop_now(), NULL), -1);
 	return (engine_turn(&f->e, pfds));
 }
 
@@ -409,7 +409,7 @@ static void
 test_full(void **state)
 {
 	struct fixture *f = *state;
-	struct pollfd pfds[ENGINE_PEERS];
+	struct pollfd pfds[ENGINE_SLOTS];
 	struct msg_id id = { 0, 0 };
 	uint32_t asked, got;
 	int i;
@@ -427,7 +427,9 @@ test_full(void **state)
 		assert_int_equal(turn(f), 0);
 	} while (imsgbuf_queuelen(&f->priv) == 0);
 	(void)engine_poll(&f->e, pfds);
-	assert_int_equal(pfds[ENGINE_PRIV].events, POLLOUT);
+	assert_int_equal(pfds[ENGINE_PRIV].events, 0);
+	assert_int_equal(pfds[ENGINE_SLOT_OUT].fd, f->e.ib[ENGINE_PRIV].wfd);
+	assert_int_equal(pfds[ENGINE_SLOT_OUT].events, POLLOUT);
 	assert_int_equal(pfds[ENGINE_CONTROLLER].events, POLLIN);
 	assert_int_equal(
 	    ibuf_pool_avail(f->e.ib[ENGINE_PRIV].txpool), ENGINE_RESERVE);
@@ -599,13 +601,13 @@ end_by(struct fixture *f, size_t how)
 	(void)imsgbuf_write(&f->controller);
 	(void)imsgbuf_write(&f->priv);
 	for (i = 0; i < 10; i++) {
-		struct pollfd pfds[ENGINE_PEERS];
+		struct pollfd pfds[ENGINE_SLOTS];
 
 		if (how == 10 && i == 2)
 			(void)msg_put_empty(&f->controller, MSG_STOP, 0);
 		(void)imsgbuf_write(&f->controller);
 		(void)engine_poll(&f->e, pfds);
-		(void)loop_wait(pfds, ENGINE_PEERS, loop_now(), NULL);
+		(void)loop_wait(pfds, ENGINE_SLOTS, loop_now(), NULL);
 		f->e.now += ENGINE_GRACE_NS / 4;
 		if (engine_turn(&f->e, pfds))
 			_exit(EXIT_OK);

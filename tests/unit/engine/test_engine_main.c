@@ -50,6 +50,7 @@ struct fixture {
 	struct imsgbuf priv;
 	int fd_controller;
 	int fd_priv;
+	int fd_priv_out;
 	pid_t pid;
 	char log[LOG_LINE_MAX]; /* the last line that came */
 };
@@ -106,20 +107,22 @@ start(struct fixture *f)
 {
 	struct msg_init init;
 	struct imsg imsg;
-	int c[2], p[2];
+	int c[2], in[2], out[2];
 
 	memset(f, 0, sizeof(*f));
 	assert_int_equal(proc_socketpair(c, 65536), 0);
-	assert_int_equal(proc_socketpair(p, 65536), 0);
+	assert_int_equal(proc_pipe(in, 65536), 0);
+	assert_int_equal(proc_pipe(out, 65536), 0);
 	f->pid = fork();
 	assert_int_not_equal(f->pid, -1);
 	if (f->pid == 0)
 		child_run(c[1]);
 	close(c[1]);
 	f->fd_controller = c[0];
-	f->fd_priv = p[0];
+	f->fd_priv = out[0];
+	f->fd_priv_out = in[1];
 	assert_int_equal(imsgbuf_init(&f->controller, c[0]), 0);
-	assert_int_equal(imsgbuf_init(&f->priv, p[0]), 0);
+	assert_int_equal(imsgbuf_init_pipes(&f->priv, out[0], in[1]), 0);
 	imsgbuf_allow_fdpass(&f->controller);
 
 	memset(&init, 0, sizeof(init));
@@ -128,7 +131,8 @@ start(struct fixture *f)
 	init.fixed.queue_len = 1024;
 	init.fixed.pending = PENDING;
 	assert_int_equal(msg_put_init(&f->controller, &init), 0);
-	assert_int_equal(msg_put_peer(&f->controller, p[1]), 0);
+	assert_int_equal(msg_put_peer(&f->controller, in[0]), 0);
+	assert_int_equal(msg_put_peer(&f->controller, out[1]), 0);
 	assert_int_equal(imsgbuf_flush(&f->controller), 0);
 	assert_int_equal(next(f, &f->controller, &imsg), MSG_LOCKED);
 	imsg_free(&imsg);
@@ -149,8 +153,10 @@ finish(struct fixture *f)
 	imsgbuf_clear(&f->priv);
 	if (f->fd_controller != -1)
 		close(f->fd_controller);
-	if (f->fd_priv != -1)
+	if (f->fd_priv != -1) {
 		close(f->fd_priv);
+		close(f->fd_priv_out);
+	}
 	if (!WIFEXITED(status))
 		fail_msg("signal %d", WTERMSIG(status));
 	return (WEXITSTATUS(status));
@@ -332,7 +338,7 @@ test_violations(void **state)
 
 	/* A stream that is none; this line has an error's text, too. */
 	start(&f);
-	assert_int_equal(write(f.fd_priv, "no header at all", 16), 16);
+	assert_int_equal(write(f.fd_priv_out, "no header at all", 16), 16);
 	assert_int_equal(finish(&f), EXIT_VIOLATION);
 	assert_non_null(strstr(f.log, "fatal: packet process: broken stream"));
 
@@ -345,6 +351,67 @@ test_violations(void **state)
 	    f.log, "fatal: controller: INIT: not in state ready");
 }
 
+/* How a child ends that is given these descriptors as its peer's. */
+static int
+peers(const int fd[3], size_t n)
+{
+	struct imsgbuf controller;
+	int c[2], status;
+	size_t i;
+	pid_t pid;
+
+	assert_int_equal(proc_socketpair(c, 65536), 0);
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		/* What it says of it goes to stderr. */
+		(void)close(STDERR_FILENO);
+		child_run(c[1]);
+	}
+	close(c[1]);
+	assert_int_equal(imsgbuf_init(&controller, c[0]), 0);
+	imsgbuf_allow_fdpass(&controller);
+	for (i = 0; i < n; i++)
+		assert_int_equal(msg_put_peer(&controller, fd[i]), 0);
+	(void)imsgbuf_flush(&controller);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	imsgbuf_clear(&controller);
+	close(c[0]);
+	return (WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
+/* First the pipe that it reads, then the one that it writes, and no more. */
+static void
+test_peers(void **state)
+{
+	int in[2], out[2], sv[2];
+
+	(void)state;
+	assert_int_equal(proc_pipe(in, 65536), 0);
+	assert_int_equal(proc_pipe(out, 65536), 0);
+	assert_int_equal(
+	    peers((const int[3]){ out[1], in[0] }, 2), EXIT_VIOLATION);
+	close(in[1]);
+	close(out[0]);
+
+	assert_int_equal(proc_pipe(in, 65536), 0);
+	assert_int_equal(proc_pipe(out, 65536), 0);
+	assert_int_equal(
+	    peers((const int[3]){ in[0], out[0] }, 2), EXIT_VIOLATION);
+	close(in[1]);
+	close(out[1]);
+
+	assert_int_equal(proc_socketpair(sv, 65536), 0);
+	assert_int_equal(peers((const int[3]){ sv[0] }, 1), EXIT_VIOLATION);
+	close(sv[1]);
+
+	assert_int_equal(proc_pipe(in, 65536), 0);
+	assert_int_equal(proc_pipe(out, 65536), 0);
+	assert_int_equal(
+	    peers((const int[3]){ in[0], out[1], out[0] }, 3), EXIT_VIOLATION);
+	close(in[1]);
+}
+
 static void
 test_lost(void **state)
 {
@@ -353,6 +420,7 @@ test_lost(void **state)
 	(void)state;
 	start(&f);
 	close(f.fd_priv);
+	close(f.fd_priv_out);
 	f.fd_priv = -1;
 	assert_int_equal(finish(&f), EXIT_LOST);
 	assert_string_equal(f.log, "fatal: packet process: gone");
@@ -365,6 +433,7 @@ test_lost(void **state)
 	/* The packet process stopped first, then our STOP comes. */
 	start(&f);
 	close(f.fd_priv);
+	close(f.fd_priv_out);
 	f.fd_priv = -1;
 	assert_int_equal(usleep(50000), 0);
 	assert_int_equal(msg_put_empty(&f.controller, MSG_STOP, 0), 0);
@@ -412,10 +481,10 @@ forbidden(size_t i)
 		(void)syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
 		break;
 	case 8:
-		(void)syscall(SYS_ioctl, PROC_FD_PEER, 0, 0);
+		(void)syscall(SYS_ioctl, PROC_FD_PEER_IN, 0, 0);
 		break;
 	case 9:
-		(void)syscall(SYS_sendmsg, PROC_FD_PEER + 1, &mh, 0);
+		(void)syscall(SYS_sendmsg, PROC_FD_PEER_OUT, &mh, 0);
 		break;
 	case 10:
 		(void)syscall(SYS_recvmsg, 0, &mh, 0);
@@ -424,11 +493,11 @@ forbidden(size_t i)
 		(void)syscall(SYS_write, STDERR_FILENO, "", 0);
 		break;
 	case 12:
-		(void)syscall(SYS_sendto, PROC_FD_PEER, "", 0, 0, &sa, 0);
+		(void)syscall(SYS_sendto, PROC_FD_PEER_IN, "", 0, 0, &sa, 0);
 		break;
 	default:
 		/* Allowed: it fails for another reason. */
-		(void)syscall(SYS_sendmsg, PROC_FD_PEER, NULL, 0);
+		(void)syscall(SYS_writev, PROC_FD_PEER_OUT, NULL, 0);
 		(void)syscall(SYS_recvmsg, PROC_FD_CONTROLLER, NULL, 0);
 		break;
 	}
@@ -466,6 +535,7 @@ main(void)
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_violations),
+		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_filter),
 	};
