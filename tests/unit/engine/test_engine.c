@@ -640,47 +640,6 @@ test_endings(void **state)
 	}
 }
 
-/* Its orders are for the counters: nothing is kept of the probe. */
-static void
-test_observe(void **state)
-{
-	struct fixture *f = *state;
-	struct msg_ask ask = { 0 };
-	const struct pending_probe *kept;
-	enum pending_state before;
-	struct traces_copy copy;
-	struct msg_id id = { 0, 1 };
-	struct msg_probe p;
-	const char *why;
-
-	configure(f, 1);
-	traces_set(note_traces(&f->e), TRACES, 600ULL * NS_PER_S);
-	packet_probe(PACKET_UDP4, FAMILY_V4, PROTO_UDP, &p);
-	packet_set_ttl(&p, 3);
-	p.id = id;
-	p.observe = 1;
-	assert_int_equal(msg_put_probe(&f->priv, &p), 0);
-	assert_int_equal(turn(f), 0);
-	expect_order(f, MSG_TURN, id);
-	assert_int_equal(
-	    traces_next(note_traces(&f->e), &ask, f->e.now, &copy), 0);
-	/* Nothing that comes back can be taken for its answer. */
-	assert_int_equal(
-	    pending_match(f->e.pending, id, &kept, &before, &why), -1);
-	/* The slot is free for the next one, which is served. */
-	id.gen = 2;
-	probe_put(f, PACKET_UDP4, PROTO_UDP, 3, id);
-	assert_int_equal(turn(f), 0);
-	expect_order(f, MSG_TURN, id);
-	assert_int_equal(
-	    traces_next(note_traces(&f->e), &ask, f->e.now, &copy), 1);
-	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 0);
-	match_put(f, id, ICMP4_TIMEX, 0, 0);
-	assert_int_equal(turn(f), 0);
-	expect_order(f, MSG_ANSWER, id);
-	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 1);
-}
-
 /* What the client says is no time to a reverse router. */
 static void
 test_rtt(void **state)
@@ -791,7 +750,6 @@ main(void)
 		FRESH(test_requests),
 		FRESH(test_full),
 		FRESH(test_burst),
-		FRESH(test_observe),
 		FRESH(test_observe_waits_not),
 		FRESH(test_rtt),
 		FRESH(test_deny),

@@ -13,15 +13,46 @@
 
 /* A probe is handed up; what becomes of it is not looked at here. */
 static void
-probe(struct fixture *f, struct msg_id id, uint8_t ttl)
+hand_up(struct fixture *f, struct msg_id id, uint8_t ttl, int observe)
 {
 	struct msg_probe p;
 
 	packet_probe(PACKET_UDP4, FAMILY_V4, PROTO_UDP, &p);
 	packet_set_ttl(&p, ttl);
 	p.id = id;
+	p.observe = (uint8_t)observe;
 	assert_int_equal(msg_put_probe(&f->priv, &p), 0);
 	assert_int_equal(deliver(f), 0);
+}
+
+static void
+probe(struct fixture *f, struct msg_id id, uint8_t ttl)
+{
+	hand_up(f, id, ttl, 0);
+}
+
+/* The last order of the engine is this one, about id. */
+static void
+expect_order(struct fixture *f, uint32_t type, struct msg_id id)
+{
+	struct msg_turn turn;
+	struct msg_answer answer;
+	struct imsg imsg;
+	const char *why;
+
+	assert_int_equal(imsgbuf_write(&f->e.ib[ENGINE_PRIV]), 0);
+	assert_int_equal(imsgbuf_read(&f->priv), 1);
+	assert_int_equal(imsgbuf_get(&f->priv, &imsg), 1);
+	assert_int_equal(imsg_get_type(&imsg), type);
+	if (type == MSG_TURN) {
+		assert_int_equal(msg_get_turn(&imsg, &turn, &why), 0);
+		assert_memory_equal(&turn.id, &id, sizeof(id));
+	} else {
+		assert_int_equal(msg_get_answer(&imsg, &answer, &why), 0);
+		assert_memory_equal(&answer.id, &id, sizeof(id));
+	}
+	imsg_free(&imsg);
+	assert_int_equal(imsgbuf_get(&f->priv, &imsg), 0);
 }
 
 static uint32_t
@@ -89,6 +120,42 @@ none_is_lost(void **state)
 	assert_int_equal(copy.head.end_hop, 4);
 }
 
+/* Its orders are for the counters: nothing is kept of the probe. */
+static void
+nothing_of_the_observed(void **state)
+{
+	static struct traces_copy copy;
+	struct fixture *f = *state;
+	const struct pending_probe *kept;
+	enum pending_state before;
+	struct msg_id id = { 0, 1 };
+	struct msg_match m;
+	const char *why;
+
+	hand_up(f, id, 3, 1);
+	expect_order(f, MSG_TURN, id);
+	assert_int_equal(known(note_traces(&f->e), &copy), 0);
+	/* Nothing that comes back can be taken for its answer. */
+	assert_int_equal(
+	    pending_match(f->e.pending, id, &kept, &before, &why), -1);
+	/* The slot is free for the next one, which is served. */
+	id.gen = 2;
+	probe(f, id, 3);
+	expect_order(f, MSG_TURN, id);
+	assert_int_equal(known(note_traces(&f->e), &copy), 1);
+	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 0);
+	memset(&m, 0, sizeof(m));
+	m.id = id;
+	m.kind = MATCH_ERROR;
+	m.icmp_type = ICMP4_TIMEX;
+	m.router = packet_addr(FAMILY_V4, "192.0.2.1");
+	m.rtt_ns = 1000;
+	assert_int_equal(msg_put_match(&f->priv, &m), 0);
+	assert_int_equal(deliver(f), 0);
+	expect_order(f, MSG_ANSWER, id);
+	assert_int_equal(f->e.stats.rtt[FAMILY_V4][0], 1);
+}
+
 /* Whoever listens hears of it at once, and of nothing that was before. */
 static void
 told_at_once_to_who_listens(void **state)
@@ -122,6 +189,8 @@ main(void)
 		    keeps_its_time, test_setup, test_teardown),
 		cmocka_unit_test_setup_teardown(
 		    none_is_lost, test_setup, test_teardown),
+		cmocka_unit_test_setup_teardown(
+		    nothing_of_the_observed, test_setup, test_teardown),
 		cmocka_unit_test_setup_teardown(
 		    told_at_once_to_who_listens, test_setup, test_teardown),
 	};
