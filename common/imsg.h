@@ -155,16 +155,18 @@ int imsgbuf_set_pool(
 /*
  * Receive once: at most one recvmsg(2), or read(2) of a pipe, takes place (more
  * only when interrupted by signals), so a peer that writes without end can't
- * hold the caller.  Call it again when poll(2) says readable.  Returns 1
- * something was received; or nothing is there now (EAGAIN); or there is no room
- * before imsgbuf_get fetches messages: then nothing was read 0  end of file,
- * also if part of a message was received before: see imsgbuf_partial -1  an
- * error of that call, such as ECONNRESET (the peer closed and left bytes
- * unread); or the stream is dead, for good: close it. ERANGE    a header's
- * length is below 16 or above the limit EMSGSIZE  descriptors were lost
- * (MSG_CTRUNC: none free here, or the peer sent more than two at once) EBADMSG
- * a second descriptor within one header When the stream is dead every
- * descriptor that was not fetched is closed.
+ * hold the caller.  Call it again when poll(2) says readable.  Returns
+ *  1  something was received; or nothing is there now (EAGAIN); or there is no
+ *     room before imsgbuf_get fetches messages: then nothing was read
+ *  0  end of file, also if part of a message was received before:
+ *     see imsgbuf_partial
+ * -1  an error of that call, such as ECONNRESET (the peer closed and left
+ *     bytes unread); or the stream is dead, for good: close it.
+ *     ERANGE    a header's length is below 16 or above the limit
+ *     EMSGSIZE  descriptors were lost (MSG_CTRUNC: none free here, or the peer
+ *               sent more than two at once)
+ *     EBADMSG   a second descriptor within one header
+ * When the stream is dead every descriptor that was not fetched is closed.
  *
  * Of several descriptors in one control message all but the first are closed.
  * One that comes with a header that isn't marked is closed.  All received
@@ -193,7 +195,8 @@ size_t imsgbuf_partial(const struct imsgbuf *ib);
  * non-blocking), up to IMSG_MAXIOV buffers in one sendmsg(2) or writev(2), with
  * at most one descriptor each.  A partial write is continued by the next call,
  * so ask poll(2) for writable while imsgbuf_queuelen is not 0.  EAGAIN and
- * ENOBUFS are no errors.  A peer that closed is EPIPE, never a signal.
+ * ENOBUFS are no errors.  A peer that closed is EPIPE; of a socket, never a
+ * signal.
  */
 int imsgbuf_write(struct imsgbuf *ib);
 

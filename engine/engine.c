@@ -123,26 +123,26 @@ engine_poll(const struct engine *e, struct pollfd pfds[ENGINE_SLOTS])
 {
 	int i;
 
+	pfds[ENGINE_SLOT_OUT].fd = -1;
+	pfds[ENGINE_SLOT_OUT].events = POLLOUT;
+	pfds[ENGINE_SLOT_OUT].revents = 0;
 	for (i = 0; i < ENGINE_PEERS; i++) {
 		pfds[i].fd = e->ib[i].fd;
 		pfds[i].events = 0;
 		pfds[i].revents = 0;
 		if (engine_room(e, (enum engine_peer)i))
 			pfds[i].events |= POLLIN;
-		if (imsgbuf_queuelen(&e->ib[i]) > 0)
+		if (imsgbuf_queuelen(&e->ib[i]) == 0)
+			continue;
+		/* A pipe to write is asked about only now: it may be broken. */
+		if (i == ENGINE_PRIV)
+			pfds[ENGINE_SLOT_OUT].fd = e->ib[i].wfd;
+		else
 			pfds[i].events |= POLLOUT;
 	}
 	/* A trace goes on with the next turn, once its buffers are sent. */
 	if (e->monitor.busy || e->lister.busy)
 		pfds[ENGINE_CONTROLLER].events |= POLLOUT;
-	/* A pipe to write is asked about only while there is something. */
-	pfds[ENGINE_SLOT_OUT].fd = -1;
-	pfds[ENGINE_SLOT_OUT].events = POLLOUT;
-	pfds[ENGINE_SLOT_OUT].revents = 0;
-	if (pfds[ENGINE_PRIV].events & POLLOUT) {
-		pfds[ENGINE_PRIV].events &= ~POLLOUT;
-		pfds[ENGINE_SLOT_OUT].fd = e->ib[ENGINE_PRIV].wfd;
-	}
 	if (!e->lost)
 		return (LOOP_FOREVER);
 	pfds[ENGINE_PRIV].fd = pfds[ENGINE_SLOT_OUT].fd = -1;

@@ -109,8 +109,8 @@ child_greet(struct child *c, const struct msg_init *init, int in, int out)
 {
 	imsgbuf_allow_fdpass(&c->ibuf);
 	if (msg_put_init(&c->ibuf, init) == -1 ||
-	    imsg_compose(&c->ibuf, MSG_PEER, 0, 0, in, NULL, 0) == -1 ||
-	    imsg_compose(&c->ibuf, MSG_PEER, 0, 0, out, NULL, 0) == -1)
+	    msg_put_peer(&c->ibuf, in) == -1 ||
+	    msg_put_peer(&c->ibuf, out) == -1)
 		fatal(EXIT_START, "%s: messages", c->name);
 	if (imsgbuf_flush(&c->ibuf) == -1) {
 		/* How it ended tells more than a broken pipe does. */

@@ -208,8 +208,8 @@ def test_early(bench):
 @pytest.mark.parametrize("number", (1, 3))
 @pytest.mark.parametrize("marked", (0, 1))
 def test_descriptors(bench, number, marked):
-    """None can come.  (They are tried with a PING_ON, which is no message of this
-    border: so the count is looked at while the engine is stopped.)"""
+    """None can come.  (They are tried with a PING_ON, which is no message of
+    this border: so the count is looked at while the engine is stopped.)"""
     r = bench.run(f"fds stop descriptors:{number}:{marked} fds cont",
                   flags=("-E",))
     check(r, r"PING_ON \(type 0x406\): not a message of this border", PEER)

@@ -38,8 +38,12 @@ def gone(pids, timeout=2):
 
 def slice_ns(pid):
     """How long the scheduler lets it run at a time; None: it does not say."""
-    with open(f"/proc/{pid}/sched", encoding="ascii") as f:
-        found = re.search(r"^se\.slice +: +(\d+)$", f.read(), re.MULTILINE)
+    try:
+        with open(f"/proc/{pid}/sched", encoding="ascii") as f:
+            found = re.search(r"^se\.slice +: +(\d+)$", f.read(),
+                              re.MULTILINE)
+    except FileNotFoundError:
+        return None
     return int(found[1]) if found else None
 
 

@@ -24,7 +24,8 @@ EXPOSURE = 28
 START = """
 bind capget capset chdir chroot clone3 close_range connect dup2 execve
 fcntl flock getsockopt landlock_add_rule landlock_create_ruleset
-landlock_restrict_self listen mkdir openat pipe2 prctl prlimit64 sched_getattr sched_setattr seccomp
+landlock_restrict_self listen mkdir openat pipe2 prctl prlimit64
+sched_getattr sched_setattr seccomp
 setgroups setresgid setresuid setsockopt socket socketpair umask unlink
 """.split()
 

@@ -93,4 +93,42 @@ deliver(struct fixture *f)
 	return (rc);
 }
 
+static inline size_t
+queued(const struct fixture *f)
+{
+	return (imsgbuf_queuelen(&f->e.ib[ENGINE_PRIV]));
+}
+
+/* The next order is this one; TURN's further byte, else 0. */
+static inline uint8_t
+expect_order(struct fixture *f, uint32_t type, struct msg_id id)
+{
+	struct msg_turn turn = { { 0, 0 }, 0 };
+	struct msg_answer answer;
+	struct imsg imsg;
+	const char *why;
+	char fault[256];
+
+	if (imsgbuf_get(&f->priv, &imsg) == 0) {
+		assert_int_not_equal(queued(f), 0);
+		assert_int_equal(imsgbuf_write(&f->e.ib[ENGINE_PRIV]), 0);
+		assert_int_equal(imsgbuf_read(&f->priv), 1);
+		assert_int_equal(imsgbuf_get(&f->priv, &imsg), 1);
+	}
+	assert_non_null(msg_check(
+	    &msg_engine_to_priv, &imsg, MSG_RUN, fault, sizeof(fault)));
+	assert_string_equal(msg_name(imsg_get_type(&imsg)), msg_name(type));
+	if (type == MSG_TURN)
+		assert_int_equal(msg_get_turn(&imsg, &turn, &why), 0);
+	else if (type == MSG_ANSWER) {
+		assert_int_equal(msg_get_answer(&imsg, &answer, &why), 0);
+		turn.id = answer.id;
+	} else
+		assert_int_equal(msg_get_order(&imsg, &turn.id, &why), 0);
+	assert_int_equal(turn.id.slot, id.slot);
+	assert_int_equal(turn.id.gen, id.gen);
+	imsg_free(&imsg);
+	return (turn.ahead);
+}
+
 #endif /* TESTS_UNIT_ENGINE_HANDLERS_H */

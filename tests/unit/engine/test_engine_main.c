@@ -102,6 +102,14 @@ next(struct fixture *f, struct imsgbuf *ib, struct imsg *imsg)
 	}
 }
 
+/* Both pipes of a child: the one that it reads, and the one that it writes. */
+static void
+pipes(int in[2], int out[2])
+{
+	assert_int_equal(proc_pipe(in, 65536), 0);
+	assert_int_equal(proc_pipe(out, 65536), 0);
+}
+
 static void
 start(struct fixture *f)
 {
@@ -111,8 +119,7 @@ start(struct fixture *f)
 
 	memset(f, 0, sizeof(*f));
 	assert_int_equal(proc_socketpair(c, 65536), 0);
-	assert_int_equal(proc_pipe(in, 65536), 0);
-	assert_int_equal(proc_pipe(out, 65536), 0);
+	pipes(in, out);
 	f->pid = fork();
 	assert_int_not_equal(f->pid, -1);
 	if (f->pid == 0)
@@ -387,15 +394,13 @@ test_peers(void **state)
 	int in[2], out[2], sv[2];
 
 	(void)state;
-	assert_int_equal(proc_pipe(in, 65536), 0);
-	assert_int_equal(proc_pipe(out, 65536), 0);
+	pipes(in, out);
 	assert_int_equal(
 	    peers((const int[3]){ out[1], in[0] }, 2), EXIT_VIOLATION);
 	close(in[1]);
 	close(out[0]);
 
-	assert_int_equal(proc_pipe(in, 65536), 0);
-	assert_int_equal(proc_pipe(out, 65536), 0);
+	pipes(in, out);
 	assert_int_equal(
 	    peers((const int[3]){ in[0], out[0] }, 2), EXIT_VIOLATION);
 	close(in[1]);
@@ -405,8 +410,7 @@ test_peers(void **state)
 	assert_int_equal(peers((const int[3]){ sv[0] }, 1), EXIT_VIOLATION);
 	close(sv[1]);
 
-	assert_int_equal(proc_pipe(in, 65536), 0);
-	assert_int_equal(proc_pipe(out, 65536), 0);
+	pipes(in, out);
 	assert_int_equal(
 	    peers((const int[3]){ in[0], out[1], out[0] }, 3), EXIT_VIOLATION);
 	close(in[1]);
